@@ -1,0 +1,116 @@
+"""Everything that Monkeytown raises, and every error code that a player can be told.
+
+Floor 0: knows nothing else of the project.
+
+    MonkeytownError
+     ├─ SchemaError      a class of the game is not well formed            (the developer's fault)
+     ├─ FieldError       a value that a field cannot hold; a ValueError     (the developer's fault)
+     ├─ TableFull        a spawn beyond a table's capacity                  (the developer's fault)
+     ├─ Gone             a handle to an entity that was despawned           (the developer's fault)
+     ├─ HookError        a hook of the game raised                          (the developer's fault)
+     ├─ WireError        bytes that break docs/reference/wire.md            (the peer's fault)
+     ├─ Refusal          a request that a player is told cannot be granted  (the player's fault)
+     └─ StartError       nothing can be served; one line says why           (the operator's fault)
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ERROR_CODES",
+    "FieldError",
+    "Gone",
+    "HookError",
+    "MonkeytownError",
+    "Refusal",
+    "SchemaError",
+    "StartError",
+    "TableFull",
+    "WireError",
+]
+
+
+class MonkeytownError(Exception):
+    """The root of the tree above."""
+
+
+class SchemaError(MonkeytownError):
+    """A class of the game is not well formed; the message names the class and the field."""
+
+
+class FieldError(MonkeytownError, ValueError):
+    """A value that a field cannot hold; the message names the table or class, the field and the value."""
+
+
+class TableFull(MonkeytownError):
+    """A spawn beyond a table's capacity."""
+
+
+class Gone(MonkeytownError):
+    """A handle to an entity that was despawned."""
+
+
+class WireError(MonkeytownError, ValueError):
+    """Bytes that break docs/reference/wire.md."""
+
+
+class StartError(MonkeytownError):
+    """Nothing can be served. The message is one line for a person; the command line exits with code 2."""
+
+
+class HookError(MonkeytownError):
+    """A hook of a game raised. It ends the room, never the process.
+
+    `file` and `line` point into the game's own code where the exception passed through it last; the exception itself is
+    `__cause__`.
+    """
+
+    def __init__(self, *, game: str, hook: str, room: str, file: str, line: int, cause: BaseException) -> None:
+        super().__init__(f"{game}.{hook} raised {type(cause).__name__}: {cause} ({file}:{line}, room {room})")
+        self.game = game
+        self.hook = hook
+        self.room = room
+        self.file = file
+        self.line = line
+        self.__cause__ = cause
+
+
+class Refusal(MonkeytownError):
+    """A request that cannot be granted. The player is sent a numbered `error`; nothing else is disturbed.
+
+    Rules raise it with a message of their own (`raise Refusal("It is not your turn.")`).
+    """
+
+    def __init__(self, message: str = "", code: str = "GAME-100") -> None:
+        self.code = code
+        self.message = message or ERROR_CODES[code]
+        super().__init__(f"{code}: {self.message}")
+
+
+# docs/reference/errors.md shows this table; a test compares the two.
+ERROR_CODES: dict[str, str] = {
+    "AUTH-001": "The token was refused.",
+    "AUTH-002": "This origin may not connect.",
+    "GAME-001": "There is no such game or room.",
+    "GAME-002": "The room is full.",
+    "GAME-003": "You are not in a game.",
+    "GAME-004": "You are in a game already.",
+    "GAME-005": "The rules of the game failed; the room has ended.",
+    "GAME-006": "The room has closed.",
+    "GAME-100": "The rules do not allow it.",
+    "WS-001": "The subprotocol or version is not spoken here.",
+    "WS-002": "Text came where binary is due, or the reverse.",
+    "WS-003": "The message is malformed.",
+    "WS-004": "The message is too large.",
+    "WS-005": "The type of the message is unknown.",
+    "WS-006": "The message has too many fragments.",
+    "WS-007": "Too many pings.",
+    "WS-008": "Too many connections from this address.",
+    "WS-009": "The first message did not come in time.",
+    "INPUT-001": "The input is malformed.",
+    "INPUT-002": "The input belongs to another schema.",
+    "INPUT-003": "Too many inputs.",
+    "INPUT-004": "The chat message is too long.",
+    "INPUT-005": "Too many chat messages.",
+    "SYS-001": "The server failed to do this.",
+    "SYS-002": "The server is shutting down.",
+}
