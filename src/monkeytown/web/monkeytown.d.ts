@@ -1,0 +1,335 @@
+/**
+ * Monkeytown's client: one ES module, no dependencies, browsers and Node 20+.
+ *
+ * ```js
+ * import { connect } from "/web/monkeytown.js";
+ *
+ * const client = await connect(undefined, { name: "Ada" });
+ * const room = await client.join("jungle");
+ *
+ * room.on("chat", ({ name, text }) => log(`${name}: ${text}`));
+ * addEventListener("keydown", () => room.input({ turn: -1, run: true }));
+ *
+ * function draw() {
+ *     const { x, y } = room.interpolated(room.tables.monkeys).columns;
+ *     for (const slot of room.tables.monkeys.slots) dot(x[slot], y[slot]);
+ *     requestAnimationFrame(draw);
+ * }
+ * draw();
+ * ```
+ */
+
+/** The WebSocket subprotocol this client speaks. */
+export const SUBPROTOCOL: "monkeytown.1";
+
+/**
+ * Connects, says hello and resolves once the server has answered.
+ *
+ * @param url where the game socket is; by default `ws(s)://<host of the page>/ws`. `http(s):` addresses are turned into `ws(s):`.
+ * Rejects with a {@link GameError} or an `Error` if this first connection fails; later losses are repaired by the client itself.
+ */
+export function connect(url?: string | URL, options?: ConnectOptions): Promise<Client>;
+
+export interface ConnectOptions {
+    /** The name other players see. The server makes one up if it is missing. */
+    name?: string;
+    /** Proof of who the player is, where a server asks for it. */
+    token?: string;
+    /** A WebSocket class, for runtimes without a global one (Node 20: the `ws` package's). */
+    WebSocket?: new (url: string, protocols: string[]) => WebSocket;
+}
+
+/** A connection to a server. It repairs itself: after a loss it comes back and joins its room again. */
+export class Client {
+    private constructor();
+    /** The id this player has on the server. A new one after each reconnection. */
+    readonly id: string;
+    /** The name the server knows this player by. */
+    readonly name: string;
+    /** The server's name and version. */
+    readonly server: string;
+    readonly state: "open" | "reconnecting" | "closed";
+    /** The room this client is in, or null. */
+    readonly room: Room | null;
+    /** Round trip of the last heartbeats, smoothed, in milliseconds; 0 until the first is answered. */
+    readonly ping: number;
+    /** The server's clock now: milliseconds since 1970, as far as heartbeats tell. */
+    readonly serverTime: number;
+
+    /**
+     * Joins a room: of a game by its name (`"jungle"`), or a particular one by its id.
+     * Resolves when the room's schema and first state are in; rejects with a {@link GameError}.
+     */
+    join<T extends TableFields = any>(gameId: string): Promise<Room<T>>;
+
+    /** Leaves for good. */
+    close(): void;
+
+    /** Listens; returns a function that stops listening. */
+    on<E extends keyof ClientEvents>(event: E, listener: (data: ClientEvents[E]) => void): () => void;
+    off<E extends keyof ClientEvents>(event: E, listener: (data: ClientEvents[E]) => void): void;
+}
+
+export interface ClientEvents {
+    /** The server refused something. Errors with a room are told to the room as well. */
+    error: GameError;
+    reconnecting: Reconnecting;
+    reconnected: Reconnected;
+    close: Closed;
+}
+
+/** What a game's tables hold: a map from table name to the fields of its rows. For typed access: `client.join<{monkeys: {x: number}}>()`. */
+export type TableFields = Record<string, object>;
+
+/** One room of a game: its state, its players, its events. */
+export class Room<T extends TableFields = any> {
+    private constructor();
+    readonly client: Client;
+    /** The room's id. After a reconnection it may be another room of the same game. */
+    readonly id: string;
+    /** The game's name. */
+    readonly game: string;
+    readonly schema: Schema;
+    /** Ticks a second; 0 for a game that moves by events only. */
+    readonly tickRate: number;
+    /** The newest state here: its history and its tick. */
+    readonly epoch: number;
+    readonly tick: number;
+    /** The room's tables by name. */
+    readonly tables: { readonly [N in keyof T]: Table<T[N]> };
+    /** Everybody in the room, this player included, by id. */
+    readonly players: ReadonlyMap<string, Player>;
+    /** This player's own entity, or null. */
+    readonly entity: Row<any> | null;
+    /** The number of the newest input that the rules have seen (see {@link Room.input}). */
+    readonly inputSeen: number;
+    /** False after `leave()`, `client.close()`, or when the server has ended the room for good. */
+    readonly open: boolean;
+    /** What came in during the last second. */
+    readonly stats: Stats;
+    /** States received during the last second. */
+    readonly rate: number;
+
+    /**
+     * Sends an input: the fields of the game's `input` class (what is missing is sent as zero, false or the first name; what is out of
+     * range is clamped), or any map of MessagePack values if the game has none. Returns the input's number (0 while the connection is
+     * away: then it is dropped, since an old input is of no use).
+     */
+    input(fields: Record<string, unknown>): number;
+    chat(text: string): void;
+    leave(): void;
+
+    /**
+     * Listens; returns a function that stops listening. Besides {@link RoomEvents}, every event that the game sends arrives under its own
+     * name (one that is called like a built-in event arrives as `"event"` only).
+     */
+    on<E extends keyof RoomEvents>(event: E, listener: (data: RoomEvents[E]) => void): () => void;
+    on(event: string, listener: (data: any) => void): () => void;
+    off(event: string, listener: (data: any) => void): void;
+
+    /**
+     * Where to draw the rows of a table now: smoothly, two or three ticks behind the newest state, more on a rough connection.
+     * Call it once per drawn frame; the result is reused by the next call for the same table.
+     */
+    interpolated<N extends keyof T>(table: Table<T[N]>, now?: number): Sample<T[N]>;
+    /** The tick, with a fraction, that {@link Room.interpolated} draws at the time `now` (`performance.now()`). */
+    playbackTick(now?: number): number;
+}
+
+export interface RoomEvents {
+    /** A state was applied; the tables are new. */
+    state: { tick: number; snapshot: boolean; bytes: number };
+    chat: { playerId: string; name: string; text: string };
+    playerJoined: Player;
+    playerLeft: Player;
+    /** Every event that the game sends, whatever its name. */
+    event: { event: string; data: any };
+    /** The server refused something: a move against the rules, chat too fast … */
+    error: GameError;
+    reconnecting: Reconnecting;
+    reconnected: Reconnected;
+    /** The room is over for this client; nothing follows. */
+    close: Closed;
+}
+
+export interface Player {
+    readonly id: string;
+    readonly name: string;
+}
+
+export interface Reconnecting {
+    /** Counts from 1 within one loss. */
+    attempt: number;
+    /** Milliseconds until this attempt. */
+    delay: number;
+    /** The close code that ended the last connection. */
+    code: number;
+    reason: string;
+}
+
+export interface Reconnected {
+    /** False if the old room was gone and another room of the same game was joined (or there was no room). */
+    sameRoom: boolean;
+    /** False if the game's schema is another one now: then `room.tables` holds new tables. */
+    sameSchema: boolean;
+}
+
+export interface Closed {
+    /** The close code: 1000 after `leave()` and `close()`; 4500–4999 when the server said not to come back. */
+    code: number;
+    reason: string;
+}
+
+export interface Stats {
+    bytesPerSecond: number;
+    statesPerSecond: number;
+    bytesPerState: number;
+}
+
+/**
+ * A table of the room: rows of one entity class. Columns are indexed by slot. Rows that left the table keep their last values until
+ * their slot is used again.
+ */
+export class Table<F extends object = any> implements Iterable<Row<F>> {
+    private constructor();
+    readonly name: string;
+    /** The entity class's name. */
+    readonly entity: string;
+    /** Rows at most. */
+    readonly capacity: number;
+    /** True for a table of exactly one row. */
+    readonly single: boolean;
+    readonly fields: readonly Field[];
+    /** How many rows there are. */
+    readonly size: number;
+    /** The slots in use, in ascending order. Treat as read-only; take it anew after each state. */
+    readonly slots: Int32Array;
+    /** The ids by slot, 0 where there is no row. Take it anew after each state. */
+    readonly ids: Uint32Array;
+    /** The columns by field name. */
+    readonly columns: { readonly [N in keyof F]: Column<F[N]> };
+    /** The row of a `single` table; null for other tables and before the first state. */
+    readonly row: Row<F> | null;
+
+    /** The row of an id, or null. */
+    get(id: number): Row<F> | null;
+    /** The row in a slot, or null. */
+    at(slot: number): Row<F> | null;
+    has(id: number): boolean;
+    /** The rows in order of their slots. */
+    [Symbol.iterator](): IterableIterator<Row<F>>;
+
+    /** Slots of rows whose values the last state changed or moved (not those that entered). */
+    readonly changed: Int32Array;
+    /** Slots of rows that entered with the last state. */
+    readonly entered: Int32Array;
+    /** Ids of rows that left with the last state. */
+    readonly gone: Uint32Array;
+
+    /** Listens for rows that enter: once per state, with all of them; and at once with the rows already there. Returns a function that stops it. */
+    onSpawn(listener: (rows: Row<F>[], table: Table<F>) => void): () => void;
+    /** Listens for rows that change: once per state, with all of them. */
+    onChange(listener: (rows: Row<F>[], table: Table<F>) => void): () => void;
+    /** Listens for rows that leave: once per state, with all of them. Their `id` is good; their values are, if no new row took the slot in that very state. */
+    onDespawn(listener: (rows: Row<F>[], table: Table<F>) => void): () => void;
+
+    /**
+     * The positions at a tick with a fraction, between the states received: every `fixed` and `angle` field, as plain numbers by slot.
+     * Angles go the short way round; jumps are not smeared; rows that have just entered appear at once; beyond the newest state it is the newest.
+     * The first call begins to record states for this table; the result is reused by the next call.
+     */
+    sample(tick: number): Sample<F>;
+    /**
+     * What counts as a jump: a move of a `fixed` field by more than this, in one tick, is not drawn as a glide. By field name, in the
+     * field's own units; a sixteenth of the field's range unless set here. `Infinity` for never.
+     */
+    readonly jumps: Record<string, number>;
+}
+
+export interface Sample<F extends object = any> {
+    /** The tick it was taken at. */
+    tick: number;
+    /** The slots whose values are good: the table's own. */
+    slots: Int32Array;
+    /** Values by field name, indexed by slot: `fixed` in the field's units, `angle` in radians. Arrays of the schema are not sampled. */
+    columns: { [N in keyof F]: Float64Array };
+}
+
+/** A light view of one entity: its fields are properties, read from the columns when asked for. */
+export type Row<F extends object = any> = RowBase & Readonly<F>;
+
+export interface RowBase {
+    /** Names the entity for good. */
+    readonly id: number;
+    readonly slot: number;
+    readonly table: Table<any>;
+    /** False once the entity has left its table. */
+    readonly alive: boolean;
+    /** A plain copy of all fields. */
+    toJSON(): Record<string, unknown>;
+}
+
+/**
+ * One field of a table, for all rows. Values are `number` for `fixed`, `angle` (radians), `uint` and `sint`; `boolean` for `bool`; the name
+ * for `enum`; the row or null for `ref`; `string` for `text`; `Uint8Array` for `blob`; an array of those for arrays.
+ */
+export interface Column<V = any> {
+    readonly field: Field;
+    /** The value of the row in this slot. */
+    get(slot: number): V;
+    /**
+     * All values by slot, brought up to date at most once per state, when it is asked for: numbers (`bool` 0 or 1, `enum` the place of the
+     * name, `ref` the id); strings for `text`, `Uint8Array` for `blob`. Of an array: its first element; see `lane`.
+     */
+    readonly values: Float64Array | string[] | Uint8Array[];
+    /** The integers of the wire by slot; exactly the server's. Take it anew after each state. Null for `text` and `blob`. */
+    readonly wire: Int32Array | Uint32Array | null;
+    /** How much each value changed in the last tick, for `linear` columns. */
+    readonly steps: Int32Array | null;
+    /** Element `index` of an array field as a column of its own. */
+    lane(index: number): Column;
+}
+
+export type FieldType = "fixed" | "angle" | "uint" | "sint" | "bool" | "enum" | "text" | "blob" | "ref";
+
+/** A field as the schema describes it; docs/reference/wire.md, section 3. */
+export interface Field {
+    readonly name: string;
+    readonly type: FieldType;
+    /** 0, or the length of an array. */
+    readonly count: number;
+    readonly predict: "hold" | "linear";
+    /** True: only the row's owner is sent this field; everyone else reads zero or empty. */
+    readonly ownerOnly: boolean;
+    readonly bits: number;
+    readonly lo?: number;
+    readonly hi?: number;
+    readonly step?: number;
+    readonly values?: readonly string[];
+    readonly max?: number;
+    readonly table?: number;
+}
+
+export interface Schema {
+    readonly gameId: string;
+    readonly game: string;
+    readonly tickRate: number;
+    readonly hash: number;
+    readonly tables: readonly {
+        readonly name: string;
+        readonly entity: string;
+        readonly capacity: number;
+        readonly single: boolean;
+        readonly fields: readonly Field[];
+    }[];
+    readonly input: null | { readonly name: string; readonly hash: number; readonly fields: readonly Field[] };
+}
+
+/** A refusal by the server; `code` is one of docs/reference/errors.md. */
+export class GameError extends Error {
+    constructor(code: string, message: string);
+    readonly code: string;
+}
+
+/** Bytes that break docs/reference/wire.md. The client closes the connection and comes back for a fresh state. */
+export class WireError extends Error {}
