@@ -1,0 +1,32 @@
+# Build:  docker build -t monkeytown .
+# Run:    docker run -p 8000:8000 -e MONKEYTOWN_SECRET="$(openssl rand -hex 32)" monkeytown
+# A game of your own:  … -v "$PWD/mygame.py:/games/mygame.py:ro" monkeytown run mygame.py
+
+FROM python:3.12-slim-bookworm AS build
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends gcc libc6-dev \
+    && rm -rf /var/lib/apt/lists/*
+RUN python -m venv /opt/monkeytown
+WORKDIR /source
+COPY pyproject.toml setup.py MANIFEST.in README.md LICENSE ./
+COPY ext ext
+COPY src src
+RUN --mount=type=cache,target=/root/.cache/pip /opt/monkeytown/bin/pip install '.[all]'
+
+FROM python:3.12-slim-bookworm
+RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin monkeytown
+COPY --from=build /opt/monkeytown /opt/monkeytown
+# Listening beyond loopback needs MONKEYTOWN_SECRET, which has no default: without it the container stops with one line.
+ENV PATH=/opt/monkeytown/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    MONKEYTOWN_HOST=0.0.0.0 \
+    MONKEYTOWN_PORT=8000
+WORKDIR /games
+USER monkeytown
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
+    CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f\"http://127.0.0.1:{os.environ['MONKEYTOWN_PORT']}/health/ready\", timeout=2)"]
+# The exec form makes the server PID 1, so that it gets the SIGTERM of a stop itself.
+ENTRYPOINT ["monkeytown"]
+CMD ["run", "jungle"]

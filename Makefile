@@ -1,0 +1,117 @@
+# What people type here. Everything lives in $(VENV); nothing is installed elsewhere except, by `make test` as root on
+# Debian, the chromium package.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV ?= .venv
+GAME ?= jungle
+PORT ?= 8000
+BOTS ?= 20
+ARGS ?=
+
+BIN := $(VENV)/bin
+CORE := $(shell find ext -type f 2>/dev/null)
+CORE_MODULES = $(patsubst ext/monkeytown/_core/%.pyx,monkeytown._core.%,$(wildcard ext/monkeytown/_core/*.pyx))
+# What has no input or output is covered to the last branch.
+PURE := src/monkeytown/errors.py,src/monkeytown/position.py,src/monkeytown/schema.py,src/monkeytown/game.py,src/monkeytown/room/*,src/monkeytown/protocol/*
+PURE_TESTS = $(wildcard tests/test_errors.py tests/test_position.py tests/test_schema.py tests/test_game.py tests/schema tests/game tests/room tests/protocol)
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
+
+# ---- environments ----
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or later is needed; name one: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	@touch $@
+
+$(VENV)/.play: $(VENV)/.created pyproject.toml setup.py $(CORE)
+	$(BIN)/python -m pip install --quiet --editable '.[all]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.created pyproject.toml setup.py $(CORE)
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@ $(VENV)/.play
+
+.PHONY: build
+build: $(VENV)/.dev ## Make the environment and compile the core
+
+# ---- play ----
+
+.PHONY: play
+play: $(VENV)/.play ## Serve Jungle with bots at http://127.0.0.1:8000 (GAME=, PORT=, BOTS=)
+	@$(BIN)/monkeytown run $(GAME) --port $(PORT) --bots $(BOTS)
+
+# ---- test ----
+
+.PHONY: chromium
+chromium: $(VENV)/.dev
+	@$(BIN)/python tests/browser.py --install >/dev/null
+
+.PHONY: test
+test: $(VENV)/.dev chromium ## Install what the suite needs, a browser included, and run it (ARGS= for pytest)
+	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: safe
+safe: $(VENV)/.dev chromium ## Run the suite on a build of the core with all its checks on
+	MONKEYTOWN_SAFE=1 $(BIN)/python setup.py -q build --build-base=build/safe-work --build-lib=build/safe
+	PYTHONPATH=$(CURDIR)/build/safe $(BIN)/python -m pytest $(ARGS)
+
+.PHONY: sanitize
+sanitize: $(VENV)/.dev ## Run the core's own tests and fuzzers under AddressSanitizer and UndefinedBehaviorSanitizer
+	MONKEYTOWN_SANITIZE=1 $(BIN)/python setup.py -q build --build-base=build/sanitize-work --build-lib=build/sanitize
+	PYTHONPATH=$(CURDIR)/build/sanitize PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
+	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
+	    $(BIN)/python -m pytest tests/_core $(ARGS)
+
+# ---- check ----
+
+.PHONY: check
+check: lint types stubs javascript coverage ## Lint, types, stubs, JavaScript syntax, branch coverage of the pure floors
+
+.PHONY: lint
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint ext
+
+.PHONY: types
+types: $(VENV)/.dev
+	$(BIN)/mypy --strict src
+
+.PHONY: stubs
+stubs: $(VENV)/.dev
+	$(BIN)/python -m mypy.stubtest --allowlist tests/stubtest_allowlist.txt $(CORE_MODULES)
+
+# The environment brings a node of its own (Playwright's), so no other has to be installed.
+.PHONY: javascript
+javascript: $(VENV)/.dev
+	@for file in $$(git ls-files '*.js' '*.mjs'); do $$($(BIN)/python tests/node.py) --check $$file; done
+
+.PHONY: coverage
+coverage: $(VENV)/.dev
+	$(BIN)/coverage run --data-file=.coverage.pure --branch --include='$(PURE)' -m pytest -q $(PURE_TESTS)
+	$(BIN)/coverage report --data-file=.coverage.pure --show-missing --skip-covered --fail-under=100
+
+.PHONY: format
+format: $(VENV)/.dev ## Format the Python sources and mend what ruff can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# ---- bench ----
+
+.PHONY: bench
+bench: $(VENV)/.dev ## Measure, side by side with others; QUICK=1 takes minutes
+	$(if $(QUICK),MONKEYTOWN_BENCH_QUICK=1) $(BIN)/python -m pytest benchmarks --benchmark-only $(ARGS)
+
+.PHONY: clean
+clean: ## Remove what was built; the sources stay
+	rm -rf build dist $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* src/*.egg-info
+	find src tests benchmarks -name '*.so' -delete -o -name '__pycache__' -prune -exec rm -rf {} +
