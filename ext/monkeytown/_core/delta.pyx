@@ -1,0 +1,453 @@
+"""State frames out: the `game_state` messages of docs/reference/wire.md, section 4, from committed tables.
+
+Reads tables, never changes them. Whether a reader gets a delta is not decided here; what a delta must contain is.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport free, realloc
+from libc.string cimport memset
+
+from monkeytown._core.columns cimport Column, Lane
+from monkeytown._core.fields cimport OBJECT, SINT
+from monkeytown._core.rows cimport Rows
+from monkeytown._core.state cimport Table, Tombstone
+from monkeytown._core.wire cimport Writer, mt_bit_length
+
+cdef extern from "kernels.h" nogil:
+    Py_ssize_t mt_marked(const int32_t *mark, Py_ssize_t n, int32_t *out)
+    uint32_t mt_zigzag_rows(const int32_t *values, const int32_t *rows, uint32_t *out, Py_ssize_t n)
+    uint32_t mt_zigzag_all(const int32_t *values, uint32_t *out, Py_ssize_t n)
+    uint32_t mt_take_rows(const int32_t *values, const int32_t *rows, uint32_t *out, Py_ssize_t n)
+    void mt_bit_lengths(const uint32_t *values, Py_ssize_t n, uint32_t *counts)
+
+cdef enum:
+    KIND_GAME_STATE = 0x43
+    FLAG_SNAPSHOT = 1
+    FLAG_CORRECTIONS = 2
+    PART_GONE = 1
+    PART_ENTERED = 2
+    PART_CHANGED = 4
+    ROWS_ALL = 0
+    ROWS_BITMAP = 1
+    ROWS_GAPS = 2
+    HEAD_OUTLIERS = 0x40
+    OUTLIER_HEAD_BITS = 24       # what an outlier section costs before its first outlier: count and two widths
+
+
+# How one lane's residuals are best packed: at `width`, with those above it apart.
+cdef struct Plan:
+    unsigned width
+    uint32_t outliers
+    uint64_t cost                # in bits
+
+
+cdef Plan best_plan(const uint32_t *lengths, uint32_t count) noexcept:
+    """The cheapest width for `count` values of which `lengths[b]` have b bits."""
+    cdef Plan plan = Plan(0, 0, 0), best
+    cdef unsigned longest = 32, width
+    cdef uint32_t above = 0
+    while longest and not lengths[longest]:
+        longest -= 1
+    best = Plan(longest, 0, <uint64_t>count * longest)
+    for width in range(longest, 0, -1):
+        above += lengths[width]
+        plan.width, plan.outliers = width - 1, above
+        plan.cost = <uint64_t>count * plan.width + OUTLIER_HEAD_BITS + <uint64_t>above * (
+            longest + mt_bit_length(count // above) + 1)
+        if plan.cost < best.cost:
+            best = plan
+    return best
+
+
+cdef class Encoder:
+    """Scratch memory and the writer that every frame is built in. One is enough: encoding holds the GIL."""
+
+    cdef Writer out
+    cdef int32_t capacity
+    cdef int32_t *slots          # selected rows by slot
+    cdef int32_t *ranks          # the same by place among the rows alive
+    cdef int32_t *members        # rows alive by slot
+    cdef int32_t *rank_of        # place of each slot among them
+    cdef uint32_t *values
+    cdef uint32_t *gaps
+    cdef uint32_t *apart         # outliers
+
+    def __cinit__(self):
+        self.out = Writer()
+
+    def __dealloc__(self):
+        free(self.slots)
+
+    cdef int make_room(self, int32_t rows) except -1:
+        cdef int32_t *memory
+        if rows <= self.capacity:
+            return 0
+        rows += rows // 2
+        memory = <int32_t *>realloc(self.slots, <size_t>7 * rows * sizeof(int32_t))
+        if memory is NULL:
+            raise MemoryError
+        self.capacity = rows
+        self.slots, self.ranks, self.members, self.rank_of = memory, memory + rows, memory + 2 * rows, memory + 3 * rows
+        self.values, self.gaps = <uint32_t *>memory + 4 * rows, <uint32_t *>memory + 5 * rows
+        self.apart = <uint32_t *>memory + 6 * rows
+        return 0
+
+    cdef int census(self, Rows rows) noexcept:
+        """Numbers the rows alive in order of their slots."""
+        cdef int32_t slot, rank = 0
+        for slot in range(rows.extent):
+            self.rank_of[slot] = rank
+            if rows.mask[slot]:
+                self.members[rank] = slot
+                rank += 1
+        return 0
+
+    # ---- pieces ----
+
+    cdef int put_gaps(self, const int32_t *numbers, int32_t count) except -1:
+        """Ascending numbers as `packed` gaps."""
+        cdef int32_t i, previous = -1
+        cdef uint32_t all_bits = 0
+        for i in range(count):
+            self.gaps[i] = numbers[i] - previous - 1
+            all_bits |= self.gaps[i]
+            previous = numbers[i]
+        return self.out.put_packed(self.gaps, count, all_bits)
+
+    cdef int put_row_set(self, const int32_t *numbers, int32_t count, int32_t n) except -1:
+        cdef int32_t i, previous = -1
+        cdef uint32_t all_bits = 0
+        cdef size_t bitmap = (n + 7) // 8, start
+        if count == n:
+            return self.out.put_u8(ROWS_ALL)
+        for i in range(count):
+            all_bits |= numbers[i] - previous - 1
+            previous = numbers[i]
+        if bitmap <= (<size_t>count * mt_bit_length(all_bits) + 7) // 8 + (3 if count > 127 else 2):
+            self.out.put_u8(ROWS_BITMAP)
+            self.out.reserve(bitmap)
+            start = self.out.size
+            memset(self.out.data + start, 0, bitmap)
+            for i in range(count):
+                self.out.data[start + (numbers[i] >> 3)] |= <uint8_t>(1 << (numbers[i] & 7))
+            self.out.size += bitmap
+            return 0
+        self.out.put_u8(ROWS_GAPS)
+        self.out.put_varint(count)
+        return self.put_gaps(numbers, count)
+
+    cdef int put_contents(self, Column column, const int32_t *slots, int32_t count) except -1:
+        cdef int32_t i
+        cdef bytes content
+        for i in range(count):
+            content = column.sent[slots[i]]
+            self.out.put_varint(PyBytes_GET_SIZE(content))
+            self.out.put_raw(<const uint8_t *>PyBytes_AS_STRING(content), PyBytes_GET_SIZE(content))
+        return 0
+
+    cdef int put_absolute(self, Column column, int lane, const int32_t *slots, int32_t count) except -1:
+        """Values as they are, and the steps of those that are predicted."""
+        cdef Lane *source = column.lanes + lane
+        cdef uint32_t all_bits
+        if column.field.kind == SINT:
+            all_bits = mt_zigzag_rows(source.wire, slots, self.values, count)
+        else:
+            all_bits = mt_take_rows(source.wire, slots, self.values, count)
+        self.out.put_packed(self.values, count, all_bits)
+        if column.field.linear:
+            all_bits = mt_zigzag_rows(source.step, slots, self.values, count)
+            self.out.put_packed(self.values, count, all_bits)
+        return 0
+
+    cdef int put_residuals(self, const Lane *lane, const int32_t *slots, int32_t count, bint dense, Plan plan) except -1:
+        cdef int32_t i, apart = 0
+        cdef uint32_t all_bits = 0
+        if dense:
+            mt_zigzag_all(lane.residual, self.values, count)
+        else:
+            mt_zigzag_rows(lane.residual, slots, self.values, count)
+        if not plan.outliers:
+            self.out.put_u8(plan.width)
+            return self.out.put_bits(self.values, count, plan.width)
+        for i in range(count):
+            if mt_bit_length(self.values[i]) > plan.width:
+                self.rank_of[apart] = i          # free at this point: ranks were taken before
+                self.apart[apart] = self.values[i]
+                all_bits |= self.values[i]
+                self.values[i] = 0
+                apart += 1
+        self.out.put_u8(plan.width | HEAD_OUTLIERS)
+        self.out.put_bits(self.values, count, plan.width)
+        self.out.put_varint(apart)
+        self.put_gaps(self.rank_of, apart)
+        return self.out.put_packed(self.apart, apart, all_bits)
+
+    # ---- parts of a section ----
+
+    cdef bint put_gone(self, Table table, int64_t base) except -1:
+        cdef int32_t i = table.tombstone_count, count = 0
+        cdef Tombstone *stone
+        cdef set slots = None
+        while i and table.tombstones[i - 1].gone > base:
+            i -= 1
+            stone = table.tombstones + i
+            if stone.spawned > base or (stone.slot < table.rows.extent and table.rows.mask[stone.slot]):
+                continue     # the reader never saw it, or sees who took its slot
+            if slots is None:
+                slots = set()
+            slots.add(stone.slot)
+        if slots is None:
+            return False
+        self.make_room(len(slots))
+        for slot in sorted(slots):
+            self.slots[count] = slot
+            count += 1
+        self.out.put_varint(count)
+        self.put_gaps(self.slots, count)
+        return True
+
+    cdef bint put_entered(self, Table table, int64_t base, bint all_rows) except -1:
+        cdef Rows rows = table.rows
+        cdef int32_t slot, count = 0, i, since
+        cdef uint32_t all_bits = 0
+        cdef Column column
+        if not all_rows and table.entered_tick <= base:
+            return False
+        since = table.stamp_of(base)
+        for slot in range(rows.extent):
+            if rows.mask[slot] and (all_rows or rows.spawned[slot] > since):
+                self.slots[count] = slot
+                count += 1
+        if not count:
+            return False
+        self.out.put_varint(count)
+        self.put_gaps(self.slots, count)
+        for i in range(count):
+            self.values[i] = rows.generation[self.slots[i]] - 1
+            all_bits |= self.values[i]
+        self.out.put_packed(self.values, count, all_bits)
+        for column in table.columns:
+            if column.field.owner_only:
+                continue
+            if column.field.storage == OBJECT:
+                self.put_contents(column, self.slots, count)
+            for lane in range(column.count):
+                self.put_absolute(column, lane, self.slots, count)
+        return True
+
+    cdef bint put_changed(self, Table table) except -1:
+        """Residuals of the newest tick."""
+        cdef Rows rows = table.rows
+        cdef int32_t n = rows.size, count, i, zeros
+        cdef bint dense = rows.size == rows.extent, every
+        cdef uint64_t cost_all = 0, cost_some = 0
+        cdef uint32_t lengths[33]
+        cdef uint32_t all_bits = 0, previous = 0
+        cdef Plan plan
+        cdef Column column
+        cdef int lane
+        count = <int32_t>mt_marked(rows.dirty, rows.extent, self.slots)
+        if not count:
+            return False
+        if not dense:
+            self.census(rows)
+        for i in range(count):
+            self.ranks[i] = self.slots[i] if dense else self.rank_of[self.slots[i]]
+        every = count == n
+        zeros = n - count
+        if not every:
+            for i in range(count):
+                all_bits |= self.ranks[i] - previous
+                previous = self.ranks[i] + 1
+            cost_some = min((n + 7) // 8 * 8, 16 + <uint64_t>count * mt_bit_length(all_bits))
+            for column in table.columns:
+                for lane in range(column.count):
+                    if column.lanes[lane].corrected and not column.field.owner_only:
+                        mt_zigzag_rows(column.lanes[lane].residual, self.slots, self.values, count)
+                        mt_bit_lengths(self.values, count, lengths)
+                        cost_some += best_plan(lengths, count).cost
+                        lengths[0] += zeros
+                        cost_all += best_plan(lengths, n).cost
+            every = cost_all <= cost_some
+        if every and count < n:
+            count = n
+            for i in range(n):
+                self.slots[i] = i if dense else self.members[i]
+                self.ranks[i] = i
+        self.put_row_set(self.ranks, count, n)
+        self.put_residual_columns(table, count, dense and every)
+        return True
+
+    cdef int put_residual_columns(self, Table table, int32_t count, bint dense) except -1:
+        cdef size_t mask = self.reserve_mask(table)
+        cdef uint32_t lengths[33]
+        cdef Column column
+        cdef Lane *source
+        cdef int lane, place = 0
+        for column in table.columns:
+            if column.field.owner_only:
+                continue
+            if column.field.storage == OBJECT:
+                if column.corrected_slots and self.put_corrected_contents(column, count):
+                    self.mark(mask, place)
+                place += 1
+            for lane in range(column.count):
+                source = column.lanes + lane
+                if source.corrected:
+                    if dense:
+                        mt_zigzag_all(source.residual, self.values, count)
+                    else:
+                        mt_zigzag_rows(source.residual, self.slots, self.values, count)
+                    mt_bit_lengths(self.values, count, lengths)
+                    self.put_residuals(source, self.slots, count, dense, best_plan(lengths, count))
+                    self.mark(mask, place)
+                place += 1
+        return 0
+
+    cdef bint put_corrected_contents(self, Column column, int32_t count) except -1:
+        """Text and blobs that changed, as a row set of the `count` selected rows; both lists are in order of slots."""
+        cdef int32_t i = 0, found = 0
+        cdef list slots = [slot for slot in column.corrected_slots if column.rows.mask[<int32_t>slot]]
+        if not slots:
+            return False
+        for slot in slots:
+            while self.slots[i] != <int32_t>slot:
+                i += 1
+            self.rank_of[found] = i
+            self.members[found] = slot
+            found += 1
+        self.put_row_set(self.rank_of, found, count)
+        self.put_contents(column, self.members, found)
+        return True
+
+    cdef bint put_corrections(self, Table table, int64_t base) except -1:
+        """Values corrected since an older base."""
+        cdef Rows rows = table.rows
+        cdef int32_t since = table.stamp_of(base), slot, count
+        cdef size_t start = self.out.size, mask
+        cdef const int32_t *stamp
+        cdef Column column
+        cdef int lane, place = 0
+        cdef bint found = False
+        if table.changed_tick <= base:
+            return False
+        mask = self.reserve_mask(table)
+        self.census(rows)
+        for column in table.columns:
+            if column.field.owner_only:
+                continue
+            for lane in range(column.count or 1):
+                stamp = column.lanes[lane].stamp if column.count else column.content_stamp
+                count = 0
+                for slot in range(rows.extent):
+                    if stamp[slot] > since and rows.mask[slot] and rows.spawned[slot] <= since:
+                        self.slots[count] = slot
+                        self.ranks[count] = self.rank_of[slot]
+                        count += 1
+                if count:
+                    self.put_row_set(self.ranks, count, rows.size)
+                    if column.count:
+                        self.put_absolute(column, lane, self.slots, count)
+                    else:
+                        self.put_contents(column, self.slots, count)
+                    self.mark(mask, place)
+                    found = True
+                place += 1
+        if not found:
+            self.out.size = start
+        return found
+
+    cdef size_t reserve_mask(self, Table table) except 0:
+        """Room for a column mask, all zero; returns where it is."""
+        cdef size_t columns = 0, at = self.out.size
+        cdef Column column
+        for column in table.columns:
+            if not column.field.owner_only:
+                columns += column.count or 1
+        columns = (columns + 7) // 8
+        self.out.reserve(columns)
+        memset(self.out.data + at, 0, columns)
+        self.out.size += columns
+        return at
+
+    cdef int mark(self, size_t mask, int place) noexcept:
+        self.out.data[mask + (place >> 3)] |= <uint8_t>(1 << (place & 7))
+        return 0
+
+    cdef int put_section(self, Table table, int number, int64_t base, bint snapshot, bint corrections) except -1:
+        cdef size_t start = self.out.size
+        cdef int parts = 0
+        self.make_room(table.rows.extent)
+        self.out.put_u8(number)
+        self.out.put_u8(0)
+        if snapshot:
+            parts = PART_ENTERED if self.put_entered(table, 0, True) else 0
+        else:
+            if self.put_gone(table, base):
+                parts |= PART_GONE
+            if self.put_entered(table, base, False):
+                parts |= PART_ENTERED
+            if corrections:
+                if self.put_corrections(table, base):
+                    parts |= PART_CHANGED
+            elif table.changed_tick == table.tick and self.put_changed(table):
+                parts |= PART_CHANGED
+        if parts:
+            self.out.data[start + 1] = <uint8_t>parts
+        else:
+            self.out.size = start
+        return 0
+
+    cdef bytes frame(self, tuple tables, uint32_t epoch, int64_t base, int64_t tick, bint snapshot):
+        cdef bint corrections = False
+        cdef Table table
+        cdef int number = 0
+        for table in tables:
+            if table.entered or table.departed:
+                raise RuntimeError(f"rows came or went in table {table.name} since the commit of tick {table.tick}")
+            corrections = corrections or (not snapshot and base < table.changed_before)
+        self.out.reset()
+        self.out.put_u8(KIND_GAME_STATE)
+        self.out.put_u8(FLAG_SNAPSHOT if snapshot else FLAG_CORRECTIONS if corrections else 0)
+        self.out.put_varint(epoch)
+        self.out.put_varint(tick)
+        if not snapshot:
+            self.out.put_varint(tick - base)
+        for table in tables:
+            self.put_section(table, number, base, snapshot, corrections)
+            number += 1
+        return PyBytes_FromStringAndSize(<const char *>self.out.data, self.out.size)
+
+
+cdef Encoder encoder = Encoder()
+
+
+def snapshot(tuple tables not None, uint32_t epoch, int64_t tick):
+    """The whole state at `tick`, the newest commit of all tables, as a `game_state` message."""
+    return encoder.frame(tables, epoch, 0, tick, True)
+
+
+def encode(tuple tables not None, uint32_t epoch, int64_t base, int64_t tick):
+    """What brings a reader from tick `base` to `tick`, the newest commit of all tables, as a `game_state` message."""
+    if not 0 < tick - base < 1 << 32:
+        raise ValueError(f"no delta leads from tick {base} to tick {tick}")
+    return encoder.frame(tables, epoch, base, tick, False)
+
+
+def can_continue(tuple tables not None, int64_t base):
+    """Whether a reader at tick `base` can be given a delta: all that happened since is still known."""
+    cdef Table table
+    for table in tables:
+        if not table.remembers(base):
+            return False
+    return True
+
+
+def has_news(tuple tables not None, int64_t base):
+    """Whether a reader at tick `base` has anything to be told: something changed since, or is in motion."""
+    cdef Table table
+    for table in tables:
+        if table.changed_tick > base or (table.moving and table.tick > base):
+            return True
+    return False
