@@ -1,0 +1,65 @@
+/**
+ * From the room's tables to monkeys that walk: positions between states, strides, and what has just happened.
+ *
+ * Knows the room and Jungle's tables. Knows nothing of pixels; tells of happenings through callbacks.
+ */
+import { hueOf } from "../shared/dom.js";
+
+const TELEPORT = 120; // world units in one frame: nobody walks that far, so no stride is counted
+
+export class Troop {
+  #walkers = []; // by slot
+  #shown = [];
+
+  /** `collected(walker, count)` and `bumped(walker)` are called as it happens. */
+  constructor(room, { collected, bumped }) {
+    this.room = room;
+    this.monkeys = room.tables.monkeys;
+    this.collected = collected;
+    this.bumped = bumped;
+    this.monkeys.onChange((rows) => rows.forEach((row) => this.#notice(row)));
+  }
+
+  /** Everybody as they are to be drawn now. The array and its walkers are reused by the next call. */
+  walkers(now) {
+    const { monkeys, room } = this;
+    const { x, y, heading } = room.interpolated(monkeys, now).columns;
+    const own = room.entity?.slot ?? -1;
+    this.#shown.length = 0;
+    for (const slot of monkeys.slots) {
+      const walker = this.#walker(slot);
+      const far = Math.hypot(x[slot] - walker.x, y[slot] - walker.y);
+      if (far < TELEPORT) walker.walked += far;
+      walker.x = x[slot];
+      walker.y = y[slot];
+      walker.heading = heading[slot];
+      walker.own = slot === own;
+      this.#shown.push(walker);
+    }
+    return this.#shown;
+  }
+
+  /** The walker in a slot, a new one when another monkey has taken it. */
+  #walker(slot) {
+    const { ids, columns } = this.monkeys;
+    let walker = this.#walkers[slot];
+    if (walker?.id !== ids[slot]) {
+      const name = columns.name.get(slot);
+      walker = {
+        id: ids[slot], name, hue: hueOf(name), bananas: columns.bananas.get(slot),
+        x: 0, y: 0, heading: 0, walked: 0, running: false, stunned: false, own: false,
+      };
+      this.#walkers[slot] = walker;
+    }
+    return walker;
+  }
+
+  #notice(row) {
+    const walker = this.#walker(row.slot);
+    if (row.bananas > walker.bananas) this.collected(walker, row.bananas - walker.bananas);
+    walker.bananas = row.bananas;
+    if (row.stunned && !walker.stunned) this.bumped(walker);
+    walker.stunned = row.stunned;
+    walker.running = row.running;
+  }
+}
