@@ -39,6 +39,13 @@ class FieldSpec:
     owner_only: bool = False
     raises: bool = False
 
+    def __repr__(self) -> str:
+        told = {name: value for name, value in vars(self).items() if value != type(self).__dict__.get(name)}
+        return f"FieldSpec({', '.join(f'{name}={value!r}' for name, value in told.items())})"
+
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        printer.text(repr(self))
+
     @property
     def empty(self) -> Any:
         """What a new row begins with."""
