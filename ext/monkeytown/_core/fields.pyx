@@ -165,6 +165,13 @@ cdef class Field:
         """Called once by the class that the field belongs to."""
         self.owner, self.name, self.index = owner, name, index
 
+    def repeated(self, int count):
+        """The same field as an array of `count` places."""
+        return Field(
+            self.type, lo=self.lo, hi=self.hi, step=self.step, bits=self.bits, count=count, values=self.values,
+            enum_class=self.enum_class, target=self.target, predict="linear" if self.linear else "hold",
+            overflow="raise" if self.raises else "clamp", owner_only=self.owner_only, default=self.default)
+
     cdef object refuse(self, object value, str why):
         raise FieldError(f"{self.owner}.{self.name} cannot be {value!r}: {why}")
 

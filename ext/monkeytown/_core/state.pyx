@@ -161,7 +161,7 @@ cdef class Table:
         if row is not None:
             row.live = False
             self.handles[slot] = None
-        if self.rows.owner[slot]:
+        if self.rows.owner[slot] and self.has_private:
             self.reassigned.add(self.rows.owner[slot])
         if slot in self.entered:
             self.entered.discard(slot)
@@ -228,9 +228,9 @@ cdef class Table:
     cdef int own(self, int32_t slot, int32_t owner) except -1:
         if owner < 0:
             raise FieldError(f"an owner is a player's number, not {owner}")
-        if self.rows.owner[slot] != owner:
+        if self.rows.owner[slot] != owner and self.has_private:
             self.reassigned.update(number for number in (self.rows.owner[slot], owner) if number)
-            self.rows.owner[slot] = owner
+        self.rows.owner[slot] = owner
         return 0
 
     # ---- time ----
@@ -289,6 +289,7 @@ cdef class Table:
     cdef int finish(self, int64_t tick, bint changed, bint moving) except -1:
         changed = self.bury(tick) or changed
         if self.reassigned:
+            changed = True
             self.reassignments.extend((tick, owner) for owner in sorted(self.reassigned))
             self.reassigned.clear()
             if len(self.reassignments) > MAX_REASSIGNMENTS:

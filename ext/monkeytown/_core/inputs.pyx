@@ -1,0 +1,264 @@
+"""Inputs: what players steer with, in a fixed layout. Parsed, clamped and queued without touching a Python object.
+
+The form is docs/reference/wire.md, section 6. Knows nothing of rooms or connections; a player is a number.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdint cimport uint64_t
+from libc.stdlib cimport free, realloc
+from libc.string cimport memcpy, memmove, memset
+
+from monkeytown._core.fields cimport ANGLE, FIXED, REAL, SINT
+from monkeytown.errors import FieldError, SchemaError, WireError
+
+cdef enum:
+    KIND_PLAYER_INPUT = 0x04
+    FIRST_ENTRIES = 64
+
+
+cdef class Record(Holder):
+    """One input of one player. Fields not given have their defaults."""
+
+    def __init__(self, **values):
+        cdef Field field
+        for field in type(self).fields():
+            self.write_field(field, field.default)
+        for name, value in values.items():
+            found = getattr(type(self), name, None)
+            if not isinstance(found, Field):
+                raise FieldError(f"{type(self).__name__} has no field {name!r}")
+            self.write_field(found, value)
+
+    cdef object read_field(self, Field field):
+        if field.storage == REAL:
+            return self.numbers[field.index]
+        return field.integer_to_python(<int64_t>self.numbers[field.index])
+
+    cdef int write_field(self, Field field, object value) except -1:
+        self.numbers[field.index] = field.real(value) if field.storage == REAL else <double>field.integer(value)
+        return 0
+
+    def __repr__(self):
+        inside = ", ".join(f"{field.name}={getattr(self, field.name)!r}" for field in type(self).fields())
+        return f"{type(self).__name__}({inside})"
+
+
+cdef int put_varint(uint8_t *out, uint64_t value) noexcept:
+    cdef int at = 0
+    while value >= 0x80:
+        out[at] = <uint8_t>(value & 0x7F | 0x80)
+        value >>= 7
+        at += 1
+    out[at] = <uint8_t>value
+    return at + 1
+
+
+cdef Py_ssize_t take_varint(const uint8_t *message, Py_ssize_t length, Py_ssize_t at, int most, uint64_t *value) noexcept:
+    """Where the varint ends, or -1 if it is cut off or longer than `most` bytes."""
+    cdef int i
+    value[0] = 0
+    for i in range(most):
+        if at >= length:
+            return -1
+        value[0] |= <uint64_t>(message[at] & 0x7F) << (7 * i)
+        at += 1
+        if message[at - 1] < 0x80:
+            return at
+    return -1
+
+
+cdef class Layout:
+    """Where the fields of an input class lie in a `player_input` message."""
+
+    def __init__(self, input_class not None, int hash):
+        cdef Field field
+        cdef int bits = 0
+        self.input_class, self.hash = input_class, hash
+        fields = input_class.fields()
+        if not 1 <= len(fields) <= MAX_INPUT_FIELDS:
+            raise SchemaError(f"{input_class.__name__}: an input has 1 to {MAX_INPUT_FIELDS} fields")
+        for field in fields:
+            self.slices[self.count] = Slice(field.kind, field.bits, field.largest, field.lo, field.step)
+            if field.kind == ANGLE:
+                self.slices[self.count].step = 1.0 / field.scale
+            self.count += 1
+            bits += field.bits
+        self.size = (bits + 7) // 8
+        if 3 + 5 + 10 + self.size > MAX_INPUT_MESSAGE:
+            raise SchemaError(f"{input_class.__name__}: the fields take {self.size} bytes; an input has room for 46")
+
+    cdef int unpack(self, const uint8_t *source, double *numbers) noexcept:
+        """Fields to game values, clamped. Returns the unused bits of the last byte."""
+        cdef uint64_t carry = 0
+        cdef int filled = 0, i
+        cdef uint32_t wire
+        cdef Slice *slice
+        for i in range(self.count):
+            slice = self.slices + i
+            while filled < slice.bits:
+                carry |= <uint64_t>source[0] << filled
+                source += 1
+                filled += 8
+            wire = <uint32_t>(carry & ((<uint64_t>1 << slice.bits) - 1))
+            carry >>= slice.bits
+            filled -= slice.bits
+            if slice.kind == SINT:
+                numbers[i] = <int32_t>(wire << (32 - slice.bits)) >> (32 - slice.bits)
+                continue
+            if wire > slice.largest:
+                wire = slice.largest
+            numbers[i] = slice.lo + wire * slice.step if slice.kind in (FIXED, ANGLE) else wire
+        return <int>carry
+
+    cdef int read(
+        self, const uint8_t *message, Py_ssize_t length, uint32_t *number, int64_t *acknowledged, double *numbers
+    ) noexcept:
+        cdef uint64_t value
+        cdef Py_ssize_t at = 3
+        if length < 3 or length > MAX_INPUT_MESSAGE or message[0] != KIND_PLAYER_INPUT:
+            return MALFORMED
+        if (message[1] | message[2] << 8) != self.hash:
+            return OTHER_SCHEMA
+        at = take_varint(message, length, at, 5, &value)
+        if at < 0 or value >> 32:
+            return MALFORMED
+        number[0] = <uint32_t>value
+        at = take_varint(message, length, at, 10, &value)
+        if at < 0 or value >> 63 or length - at != self.size:
+            return MALFORMED
+        acknowledged[0] = <int64_t>value
+        return MALFORMED if self.unpack(message + at, numbers) else PUSHED
+
+    def parse(self, bytes message not None):
+        """A whole `player_input` message as (number, acknowledged tick, record). WireError if it is not one."""
+        cdef uint32_t number
+        cdef int64_t acknowledged
+        cdef Record record = self.input_class.__new__(self.input_class)
+        cdef int result = self.read(
+            <const uint8_t *>PyBytes_AS_STRING(message), PyBytes_GET_SIZE(message), &number, &acknowledged, record.numbers)
+        if result == OTHER_SCHEMA:
+            raise WireError("the input belongs to another schema")
+        if result != PUSHED:
+            raise WireError("the input is malformed")
+        return number, acknowledged, record
+
+    def pack(self, Record record not None, uint32_t number, int64_t acknowledged=0):
+        """A whole `player_input` message."""
+        cdef uint8_t message[MAX_INPUT_MESSAGE + 8]
+        cdef uint64_t carry = 0
+        cdef int filled = 0, at = 3, i = 0
+        cdef Field field
+        message[0] = KIND_PLAYER_INPUT
+        message[1], message[2] = self.hash & 0xFF, self.hash >> 8
+        at += put_varint(message + at, number)
+        at += put_varint(message + at, acknowledged)
+        for field in self.input_class.fields():
+            if field.storage == REAL:
+                wire = field.real_to_wire(record.numbers[i])
+            else:
+                wire = <int64_t>record.numbers[i]
+            carry |= (<uint64_t>wire & ((<uint64_t>1 << field.bits) - 1)) << filled
+            filled += field.bits
+            while filled >= 8:
+                message[at] = <uint8_t>carry
+                carry >>= 8
+                filled -= 8
+                at += 1
+            i += 1
+        if filled:
+            message[at] = <uint8_t>carry
+            at += 1
+        return PyBytes_FromStringAndSize(<const char *>message, at)
+
+
+cdef class Queue:
+    """Inputs that wait for the next tick, in order of arrival, at most `per_player` of each player: the newest ones."""
+
+    def __init__(self, Layout layout not None, int per_player=4):
+        self.layout, self.per_player = layout, per_player
+        self.capacity = FIRST_ENTRIES
+        self.entries = <Entry *>realloc(self.entries, self.capacity * sizeof(Entry))
+        if self.entries is NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        free(self.entries)
+        free(self.waiting)
+
+    def __len__(self):
+        return self.count
+
+    cdef Entry *place(self, int player) except NULL:
+        """Room for one more entry of a player; its oldest one goes if it has too many. Counted by the caller."""
+        cdef Py_ssize_t i, grown
+        cdef void *memory
+        if player < 0:
+            raise ValueError("a player's number is not negative")
+        if player >= self.players:
+            grown = max(<Py_ssize_t>64, 2 * <Py_ssize_t>(player + 1))
+            memory = realloc(self.waiting, grown * sizeof(int32_t))
+            if memory is NULL:
+                raise MemoryError
+            self.waiting = <int32_t *>memory
+            memset(self.waiting + self.players, 0, (grown - self.players) * sizeof(int32_t))
+            self.players = grown
+        if self.waiting[player] >= self.per_player:
+            for i in range(self.count):
+                if self.entries[i].player == player:
+                    memmove(self.entries + i, self.entries + i + 1, (self.count - i - 1) * sizeof(Entry))
+                    break
+            self.count -= 1
+            self.waiting[player] -= 1
+            self.dropped += 1
+        if self.count == self.capacity:
+            memory = realloc(self.entries, 2 * self.capacity * sizeof(Entry))
+            if memory is NULL:
+                raise MemoryError
+            self.entries = <Entry *>memory
+            self.capacity *= 2
+        return self.entries + self.count
+
+    cdef int push(self, int player, const uint8_t *message, Py_ssize_t length) except -2:
+        """Queues a whole `player_input` message; its number and acknowledged tick are left in `pushed_…`."""
+        cdef Entry entry
+        cdef int result = self.layout.read(
+            message, length, &entry.number, &self.pushed_acknowledged, entry.numbers)
+        if result != PUSHED:
+            return result
+        entry.player = player
+        self.place(player)[0] = entry
+        self.pushed_number = entry.number
+        self.count += 1
+        self.waiting[player] += 1
+        return PUSHED
+
+    def push_message(self, int player, bytes message not None):
+        """The same from Python: (number, acknowledged tick). WireError if the message is not one of this layout."""
+        cdef int result = self.push(player, <const uint8_t *>PyBytes_AS_STRING(message), PyBytes_GET_SIZE(message))
+        if result == OTHER_SCHEMA:
+            raise WireError("the input belongs to another schema")
+        if result != PUSHED:
+            raise WireError("the input is malformed")
+        return self.pushed_number, self.pushed_acknowledged
+
+    def put(self, int player, uint32_t number, Record record not None):
+        """Queues an input that did not come in the packed layout."""
+        cdef Entry *entry = self.place(player)
+        entry.player, entry.number = player, number
+        memcpy(entry.numbers, record.numbers, sizeof(entry.numbers))
+        self.count += 1
+        self.waiting[player] += 1
+
+    def drain(self):
+        """All that wait, in order: (player, number, record). The queue is then empty."""
+        cdef Py_ssize_t i
+        cdef Record record
+        cdef object input_class = self.layout.input_class
+        cdef list drained = []
+        for i in range(self.count):
+            record = input_class.__new__(input_class)
+            memcpy(record.numbers, self.entries[i].numbers, self.layout.count * sizeof(double))
+            drained.append((self.entries[i].player, self.entries[i].number, record))
+            self.waiting[self.entries[i].player] = 0
+        self.count = 0
+        return drained

@@ -1,0 +1,452 @@
+"""State frames in: applies `game_state` messages (docs/reference/wire.md, section 4) to tables.
+
+The tables of a reader are tables like any other: what was applied can be read, and encoded for further readers. Every count
+and width is checked against what is left of the message and against the capacity before it is used. After a `WireError`
+the tables may hold half a message, and only a snapshot may be applied next.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport free
+from libc.string cimport memcpy, memset
+
+from monkeytown._core.columns cimport Column, Lane
+from monkeytown._core.fields cimport ANGLE, BYTE, OBJECT, SINT, TEXT
+from monkeytown._core.rows cimport MAX_GENERATION, resize
+from monkeytown._core.state cimport Table
+from monkeytown._core.wire cimport Reader, mt_unzigzag
+from monkeytown.errors import WireError
+from monkeytown.position import Position
+
+cdef extern from "kernels.h" nogil:
+    int32_t mt_wrap(uint32_t value, unsigned bits)
+
+cdef enum:
+    KIND_GAME_STATE = 0x43
+    FLAG_SNAPSHOT = 1
+    FLAG_CORRECTIONS = 2
+    PART_GONE = 1
+    PART_ENTERED = 2
+    PART_CHANGED = 4
+    HEAD_OUTLIERS = 0x40
+
+
+cdef class Applier:
+    """Scratch memory for reading frames. One is enough: applying holds the GIL."""
+
+    cdef Reader source
+    cdef int32_t capacity
+    cdef int32_t *members        # rows alive by slot
+    cdef int32_t *chosen         # a row set, as places among its n rows
+    cdef int32_t *slots          # a row set, as slots
+    cdef int32_t *places
+    cdef uint32_t *values
+    cdef uint32_t *steps
+
+    def __cinit__(self):
+        self.source = Reader()
+
+    def __dealloc__(self):
+        free(self.members)
+        free(self.chosen)
+        free(self.slots)
+        free(self.places)
+        free(self.values)
+        free(self.steps)
+
+    cdef int make_room(self, int32_t rows) except -1:
+        """Grows the scratch arrays; what is in them stays."""
+        if rows <= self.capacity:
+            return 0
+        resize(<void **>&self.members, sizeof(int32_t), self.capacity, rows)
+        resize(<void **>&self.chosen, sizeof(int32_t), self.capacity, rows)
+        resize(<void **>&self.slots, sizeof(int32_t), self.capacity, rows)
+        resize(<void **>&self.places, sizeof(int32_t), self.capacity, rows)
+        resize(<void **>&self.values, sizeof(uint32_t), self.capacity, rows)
+        resize(<void **>&self.steps, sizeof(uint32_t), self.capacity, rows)
+        self.capacity = rows
+        return 0
+
+    # ---- pieces ----
+
+    cdef int32_t take_count(self, int32_t least, int32_t most) except -1:
+        cdef uint32_t count
+        self.source.take_varint(&count)
+        if count > <uint32_t>most or <int64_t>count < least:
+            raise WireError("a count is out of range")
+        return count
+
+    cdef int take_numbers(self, int32_t *numbers, int32_t count, int32_t limit) except -1:
+        """`packed(count)` gaps as ascending numbers below `limit`."""
+        cdef int32_t i
+        cdef int64_t number = -1
+        self.source.take_packed(self.values, count)
+        for i in range(count):
+            number += <int64_t>self.values[i] + 1
+            if number >= limit:
+                raise WireError("a row number is out of range")
+            numbers[i] = <int32_t>number
+        return 0
+
+    cdef int32_t take_row_set(self, int32_t *numbers, int32_t n) except -1:
+        cdef int form = self.source.take_u8()
+        cdef int32_t count = 0, i
+        cdef const uint8_t *bitmap
+        if form == 0:
+            for i in range(n):
+                numbers[i] = i
+            return n
+        if form == 1:
+            bitmap = self.source.take_raw((n + 7) // 8)
+            if n & 7 and bitmap[n >> 3] >> (n & 7):
+                raise WireError("unused bits are set")
+            for i in range(n):
+                numbers[count] = i
+                count += bitmap[i >> 3] >> (i & 7) & 1
+            return count
+        if form != 2:
+            raise WireError("there is no such row set")
+        count = self.take_count(0, n)
+        self.take_numbers(numbers, count, n)
+        return count
+
+    cdef bytes take_content(self, Column column):
+        cdef uint32_t length
+        cdef bytes content
+        self.source.take_varint(&length)
+        content = PyBytes_FromStringAndSize(<const char *>self.source.take_raw(length), length)
+        if column.field.kind == TEXT:
+            try:
+                fits = len(content.decode()) <= column.field.max
+            except UnicodeDecodeError:
+                raise WireError("a text is not UTF-8") from None
+        else:
+            fits = <int>length <= column.field.max
+        if not fits:
+            raise WireError("a content is longer than its field allows")
+        return content
+
+    cdef int check_value(self, Column column, int32_t wire) except -1:
+        """An enum or bool must name something; other fields may hold any integer."""
+        if column.field.storage == BYTE and <uint32_t>wire > column.field.largest:
+            raise WireError(f"{column.field.owner}.{column.field.name} has no value {wire}")
+        return 0
+
+    cdef int take_absolute(self, Column column, int lane, int32_t count) except -1:
+        """Wire values and steps into `values` and `steps`."""
+        cdef int32_t i
+        cdef unsigned bits = column.field.bits if column.field.kind == ANGLE else 32
+        self.source.take_packed(self.values, count)
+        if column.field.linear:
+            self.source.take_packed(self.steps, count)
+        for i in range(count):
+            if column.field.kind == SINT:
+                self.values[i] = <uint32_t>mt_unzigzag(self.values[i])
+            elif column.field.kind == ANGLE:
+                self.values[i] &= column.field.largest
+            self.check_value(column, <int32_t>self.values[i])
+            if column.field.linear:
+                self.steps[i] = <uint32_t>mt_wrap(<uint32_t>mt_unzigzag(self.steps[i]), bits)
+        return 0
+
+    cdef int store_absolute(self, Column column, int lane, const int32_t *slots, int32_t count, int32_t stamp) except -1:
+        cdef Lane *target = column.lanes + lane
+        cdef int32_t i, slot
+        self.take_absolute(column, lane, count)
+        for i in range(count):
+            slot = slots[i]
+            target.wire[slot] = <int32_t>self.values[i]
+            target.residual[slot] = 0
+            target.stamp[slot] = stamp
+            if column.field.linear:
+                target.step[slot] = <int32_t>self.steps[i]
+            column.mirror(slot, lane)
+        return 0
+
+    cdef int store_contents(self, Column column, const int32_t *slots, int32_t count, int32_t stamp) except -1:
+        cdef int32_t i
+        for i in range(count):
+            column.mirror_content(slots[i], self.take_content(column))
+            column.content_stamp[slots[i]] = stamp
+        return 0
+
+    # ---- parts of a section ----
+
+    cdef int take_gone(self, Table table) except -1:
+        cdef int32_t count = self.take_count(1, table.rows.size), i
+        self.take_numbers(self.slots, count, table.rows.extent)
+        for i in range(count):
+            if self.slots[i] >= table.rows.extent or not table.rows.mask[self.slots[i]]:
+                raise WireError("a row is gone that was not there")
+            table.remove(self.slots[i])
+        return 0
+
+    cdef int take_entered(self, Table table, int32_t stamp) except -1:
+        cdef int32_t count = self.take_count(1, table.rows.capacity), i, slot
+        cdef Column column
+        cdef int lane
+        self.make_room(count)
+        self.take_numbers(self.slots, count, table.rows.capacity)
+        self.source.take_packed(self.values, count)
+        table.grow(self.slots[count - 1] + 1)
+        for i in range(count):
+            slot = self.slots[i]
+            if self.values[i] >= MAX_GENERATION:
+                raise WireError("a generation is out of range")
+            if slot < table.rows.extent and table.rows.mask[slot]:
+                table.remove(slot)
+            table.rows.seat(slot, <unsigned short>(self.values[i] + 1))
+            table.rows.spawned[slot] = stamp
+            for column in table.columns:
+                column.clear_row(slot)
+                column.settle(slot)
+        self.make_room(table.rows.extent)
+        for column in table.columns:
+            if column.field.owner_only:
+                continue
+            if column.field.storage == OBJECT:
+                self.store_contents(column, self.slots, count, stamp)
+            for lane in range(column.count):
+                self.store_absolute(column, lane, self.slots, count, stamp)
+        return 0
+
+    cdef int census(self, Table table) noexcept:
+        cdef int32_t slot, count = 0
+        for slot in range(table.rows.extent):
+            if table.rows.mask[slot]:
+                self.members[count] = slot
+                count += 1
+        return 0
+
+    cdef int place_rows(self, int32_t *numbers, const int32_t *among, int32_t count) noexcept:
+        """Places among rows become slots."""
+        cdef int32_t i
+        for i in range(count):
+            self.slots[i] = among[numbers[i]]
+        return 0
+
+    cdef const uint8_t *take_mask(self, Table table) except NULL:
+        cdef int columns = 0
+        cdef Column column
+        cdef const uint8_t *mask
+        for column in table.columns:
+            if not column.field.owner_only:
+                columns += column.count or 1
+        mask = self.source.take_raw((columns + 7) // 8)
+        if columns & 7 and mask[columns >> 3] >> (columns & 7):
+            raise WireError("unused bits are set")
+        return mask
+
+    cdef int take_residual_columns(self, Table table, int32_t stamp) except -1:
+        cdef int32_t n = table.rows.size, count, found
+        cdef const uint8_t *mask
+        cdef Column column
+        cdef int lane, place = 0, i
+        self.census(table)
+        count = self.take_row_set(self.chosen, n)
+        self.place_rows(self.chosen, self.members, count)
+        memcpy(self.members, self.slots, count * sizeof(int32_t))      # from here on: the selected rows
+        mask = self.take_mask(table)
+        for column in table.columns:
+            if column.field.owner_only:
+                continue
+            if column.field.storage == OBJECT:
+                if mask[place >> 3] >> (place & 7) & 1:
+                    found = self.take_row_set(self.chosen, count)
+                    self.place_rows(self.chosen, self.members, found)
+                    self.store_contents(column, self.slots, found, stamp)
+                    column.corrected_slots = [self.slots[i] for i in range(found)]
+                    for i in range(found):
+                        table.rows.dirty[self.slots[i]] = 1
+                place += 1
+            for lane in range(column.count):
+                if mask[place >> 3] >> (place & 7) & 1:
+                    self.take_residuals(table, column, lane, count, stamp)
+                place += 1
+        return 0
+
+    cdef int take_residuals(self, Table table, Column column, int lane, int32_t count, int32_t stamp) except -1:
+        cdef Lane *target = column.lanes + lane
+        cdef unsigned bits = column.field.bits if column.field.kind == ANGLE else 32
+        cdef int head = self.source.take_u8()
+        cdef int32_t apart = 0, i, slot, residual
+        if head & 0x80:
+            raise WireError("unused bits are set")
+        self.source.take_bits(self.steps, count, head & 0x3F)
+        if head & HEAD_OUTLIERS:
+            apart = self.take_count(1, count)
+            self.take_numbers(self.places, apart, count)
+            self.source.take_packed(self.values, apart)
+            for i in range(apart):
+                if self.steps[self.places[i]]:
+                    raise WireError("an outlier has a packed residual too")
+                self.steps[self.places[i]] = self.values[i]
+        for i in range(count):
+            if not self.steps[i]:
+                continue
+            slot = self.members[i]
+            residual = mt_wrap(<uint32_t>mt_unzigzag(self.steps[i]), bits)
+            target.wire[slot] = <int32_t>(<uint32_t>target.wire[slot] + <uint32_t>residual)
+            if column.field.kind == ANGLE:
+                target.wire[slot] &= column.field.largest
+            self.check_value(column, target.wire[slot])
+            if column.field.linear:
+                target.step[slot] = mt_wrap(<uint32_t>target.step[slot] + <uint32_t>residual, bits)
+            target.residual[slot] = residual
+            target.stamp[slot] = stamp
+            target.corrected = True
+            table.rows.dirty[slot] |= residual
+            column.mirror(slot, lane)
+        return 0
+
+    cdef int take_corrections(self, Table table, int32_t stamp) except -1:
+        cdef int32_t n = table.rows.size, count
+        cdef const uint8_t *mask = self.take_mask(table)
+        cdef Column column
+        cdef int lane, place = 0
+        self.census(table)
+        for column in table.columns:
+            if column.field.owner_only:
+                continue
+            for lane in range(column.count or 1):
+                if mask[place >> 3] >> (place & 7) & 1:
+                    count = self.take_row_set(self.chosen, n)
+                    self.place_rows(self.chosen, self.members, count)
+                    if column.count:
+                        self.store_absolute(column, lane, self.slots, count, stamp)
+                    else:
+                        self.store_contents(column, self.slots, count, stamp)
+                place += 1
+        return 0
+
+    # ---- whole messages ----
+
+    cdef int reset(self, Table table, int64_t tick) except -1:
+        """A snapshot starts from nothing: what was before is not part of this history."""
+        table.clear()
+        table.departed.clear()
+        table.tombstone_count = 0
+        table.tick = table.changed_tick = tick - 1
+        table.origin = max(<int64_t>0, tick - 1)
+        table.forgotten = tick
+        return 0
+
+    cdef int forget_residuals(self, Table table) except -1:
+        cdef Column column
+        cdef int lane
+        for column in table.columns:
+            column.corrected_slots = []
+            for lane in range(column.count):
+                memset(column.lanes[lane].residual, 0, table.rows.extent * sizeof(int32_t))
+                column.lanes[lane].corrected = False
+        return 0
+
+    cdef int extrapolate(self, Table table, uint32_t gap) except -1:
+        """Moves what is predicted on by `gap` ticks."""
+        cdef Column column
+        cdef Lane *target
+        cdef int lane
+        cdef int32_t slot
+        for column in table.columns:
+            if not column.field.linear:
+                continue
+            for lane in range(column.count):
+                target = column.lanes + lane
+                for slot in range(table.rows.extent):
+                    if not target.step[slot]:
+                        continue
+                    target.wire[slot] = <int32_t>(<uint32_t>target.wire[slot] + <uint32_t>target.step[slot] * gap)
+                    if column.field.kind == ANGLE:
+                        target.wire[slot] &= column.field.largest
+                    column.mirror(slot, lane)
+        return 0
+
+    cdef bint in_motion(self, Table table) noexcept:
+        cdef Column column
+        cdef int lane
+        cdef int32_t slot
+        for column in table.columns:
+            if column.field.linear:
+                for lane in range(column.count):
+                    for slot in range(table.rows.extent):
+                        if column.lanes[lane].step[slot]:
+                            return True
+        return False
+
+    cdef int apply_table(
+        self, Table table, int64_t tick, uint32_t gap, int parts, bint snapshot, bint corrections
+    ) except -1:
+        cdef int32_t stamp
+        if snapshot:
+            self.reset(table, tick)
+        self.make_room(table.rows.extent)
+        table.begin(tick)
+        stamp = table.stamp_of(tick)
+        self.forget_residuals(table)
+        if parts & PART_GONE:
+            self.take_gone(table)
+        if not snapshot:
+            self.extrapolate(table, gap)
+        if parts & PART_ENTERED:
+            self.take_entered(table, stamp)
+            table.entered_tick = tick
+        if parts & PART_CHANGED:
+            if corrections:
+                self.take_corrections(table, stamp)
+            else:
+                self.take_residual_columns(table, stamp)
+        table.finish(tick, parts != 0, self.in_motion(table))
+        if corrections:
+            table.changed_before = tick      # this tick's residuals are not known here
+        return 0
+
+    cdef int take_parts(self, bint snapshot) except -1:
+        cdef int parts = self.source.take_u8()
+        if not parts or parts & ~(PART_GONE | PART_ENTERED | PART_CHANGED) or (snapshot and parts != PART_ENTERED):
+            raise WireError("a section has parts that it cannot have")
+        return parts
+
+    cdef object apply(self, bytes frame, tuple tables, object position):
+        cdef Reader source = self.source
+        cdef uint32_t epoch, gap = 0
+        cdef uint64_t tick
+        cdef int flags, number, place = 0
+        cdef bint snapshot
+        cdef Table table
+        source.keep = frame
+        source.open(<const uint8_t *>PyBytes_AS_STRING(frame), PyBytes_GET_SIZE(frame))
+        if source.take_u8() != KIND_GAME_STATE:
+            raise WireError("the message is not a game_state")
+        flags = source.take_u8()
+        if flags not in (0, FLAG_SNAPSHOT, FLAG_CORRECTIONS):
+            raise WireError("unused bits are set")
+        snapshot = flags == FLAG_SNAPSHOT
+        source.take_varint(&epoch)
+        source.take_varint64(&tick)
+        if tick >> 62:
+            raise WireError("a tick is out of range")
+        if not snapshot:
+            source.take_varint(&gap)
+            if not gap or position is None or position[0] != epoch or position[1] + gap != tick:
+                raise WireError("the delta does not start at the reader's position")
+        number = source.take_u8() if source.left() else -1
+        for table in tables:
+            if number != place:
+                self.apply_table(table, tick, gap, 0, snapshot, flags == FLAG_CORRECTIONS)
+            else:
+                self.apply_table(table, tick, gap, self.take_parts(snapshot), snapshot, flags == FLAG_CORRECTIONS)
+                number = source.take_u8() if source.left() else -1
+                if number >= 0 and number <= place:
+                    raise WireError("sections are out of order")
+            place += 1
+        if number >= 0:
+            raise WireError("a section is of no table")
+        return Position(epoch, tick)
+
+
+cdef Applier applier = Applier()
+
+
+def apply(bytes frame not None, tuple tables not None, position):
+    """Brings tables from `position` (None before the first snapshot) to the frame's position, which it returns."""
+    return applier.apply(frame, tables, position)

@@ -1,0 +1,17 @@
+"""Columns: one field of all rows of a table."""
+
+from typing import Any
+
+from monkeytown._core.fields import Field
+
+class Column:
+    """One field of all rows. `numpy.asarray(table.x)` shares its memory: shape (extent,), or (extent, n) for an array field.
+
+    Values that NumPy writes out of range are clamped or refused when the tick is committed. Float fields are float64,
+    integers and refs int64, bool and enum (the place of the name) one byte; text and blobs have no numbers to share.
+    """
+
+    field: Field[Any]
+
+    def __len__(self) -> int: ...
+    def __buffer__(self, flags: int, /) -> memoryview: ...

@@ -1,0 +1,47 @@
+"""Inputs: what players steer with, in the fixed layout of docs/reference/wire.md, section 6."""
+
+from typing import Any
+
+from typing_extensions import disjoint_base
+
+from monkeytown._core.fields import Holder
+
+@disjoint_base
+class Record(Holder):
+    """One input of one player. Fields not given have their defaults."""
+
+    def __init__(self, **values: Any) -> None: ...
+
+class Layout:
+    """Where the fields of an input class lie in a `player_input` message."""
+
+    input_class: type[Record]
+    hash: int
+    size: int
+    """Bytes that the fields take."""
+
+    def __init__(self, input_class: type[Record], hash: int) -> None: ...
+    def parse(self, message: bytes) -> tuple[int, int, Record]:
+        """A whole `player_input` message as (number, acknowledged tick, record). WireError if it is not one."""
+
+    def pack(self, record: Record, number: int, acknowledged: int = 0) -> bytes:
+        """A whole `player_input` message."""
+
+class Queue:
+    """Inputs that wait for the next tick, in order of arrival, at most `per_player` of each player: the newest ones."""
+
+    layout: Layout
+    per_player: int
+    dropped: int
+    """Inputs that gave way to newer ones of the same player, since the queue was made."""
+
+    def __init__(self, layout: Layout, per_player: int = 4) -> None: ...
+    def __len__(self) -> int: ...
+    def push_message(self, player: int, message: bytes) -> tuple[int, int]:
+        """Queues a whole `player_input` message: (number, acknowledged tick). WireError if it is not one of this layout."""
+
+    def put(self, player: int, number: int, record: Record) -> None:
+        """Queues an input that did not come in the packed layout."""
+
+    def drain(self) -> list[tuple[int, int, Record]]:
+        """All that wait, in order: (player, number, record). The queue is then empty."""

@@ -1,0 +1,12 @@
+"""State frames in: applies `game_state` messages to tables."""
+
+from typing import Any
+
+from monkeytown._core.state import Table
+from monkeytown.position import Position
+
+def apply(frame: bytes, tables: tuple[Table[Any], ...], position: Position | None) -> Position:
+    """Brings tables from `position` (None before the first snapshot) to the frame's position, which it returns.
+
+    After a WireError the tables may hold half a message, and only a snapshot may be applied next.
+    """

@@ -1,0 +1,110 @@
+"""Tables: the state of a room, versioned by tick."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Generic, TypeVar, overload
+
+from typing_extensions import disjoint_base
+
+from monkeytown._core.columns import Column
+from monkeytown._core.fields import Holder
+
+R = TypeVar("R", bound=Row)
+D = TypeVar("D")
+
+@disjoint_base
+class Row(Holder):
+    """One entity: a handle to a row of a table. Attributes that are no fields are the game's own and stay on the server."""
+
+    owner: int
+    """The number of the player who owns it, who alone sees its owner_only fields; 0 for none."""
+
+    @property
+    def id(self) -> int:
+        """Names this entity for good: generation * 2**20 + slot. Raises Gone once it is gone."""
+
+    @property
+    def slot(self) -> int:
+        """Its place in the columns of its table."""
+
+    @property
+    def table(self) -> Table[Any] | None: ...
+    @property
+    def alive(self) -> bool:
+        """False once the entity is gone; its fields then raise Gone."""
+
+class Table(Generic[R]):
+    """Rows of one entity class, up to `capacity` of them.
+
+    Iterating gives the rows in order of their slots; rows may be spawned and despawned meanwhile. `table.x` is the column
+    of the field `x`.
+    """
+
+    name: str
+    entity: type[R]
+    single: bool
+    has_private: bool
+    """Whether some field is owner_only."""
+    columns: tuple[Column, ...]
+    tick: int
+    """Of the newest commit."""
+    changed_tick: int
+    """The newest tick in which anything was corrected, entered or gone."""
+    changed_before: int
+    """The same without the newest tick."""
+    moving: bool
+    """Some predicted value is in motion."""
+
+    def __new__(cls, name: str, entity: type[R], capacity: int, single: bool = False) -> Table[R]: ...
+    def __getattr__(self, name: str) -> Column: ...
+    def __len__(self) -> int: ...
+    def __bool__(self) -> bool: ...
+    def __iter__(self) -> Iterator[R]: ...
+    def __getitem__(self, id: int) -> R: ...
+    def __contains__(self, key: object) -> bool: ...
+    @overload
+    def get(self, id: int) -> R | None: ...
+    @overload
+    def get(self, id: int, default: D) -> R | D: ...
+    def row(self, slot: int) -> R:
+        """The row in a slot: what an index into a column belongs to. KeyError if the slot is free."""
+
+    def spawn(self, *, owner: int = 0, **values: Any) -> R:
+        """A new row, with the defaults of its fields where no value is given. `owner` is a player's number.
+
+        Raises TableFull at the capacity and FieldError for a value that its field refuses.
+        """
+
+    def despawn(self, row: R | int) -> None:
+        """Ends a row, given as itself or by id. KeyError if it is gone already."""
+
+    def clear(self) -> None:
+        """Ends all rows."""
+
+    def id_for(self, row: R | int) -> int: ...
+    def bind_ref(self, field: str, target: Table[Any]) -> None: ...
+    def pin(self) -> None:
+        """From now on the arrays do not move: memory for the whole capacity is taken."""
+
+    @property
+    def capacity(self) -> int: ...
+    @property
+    def extent(self) -> int:
+        """One more than the highest slot in use: the length of the columns."""
+
+    @property
+    def alive(self) -> memoryview:
+        """Which slots are in use: a read-only copy of booleans as long as the columns."""
+
+class Places:
+    """The places of an array field of one row: reads, writes, iterates like a list of fixed length."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: Any) -> Any: ...
+    def __setitem__(self, index: int, value: Any) -> None: ...
+    def __iter__(self) -> Iterator[Any]: ...
+
+def commit(tables: Sequence[Table[Any]], tick: int) -> None:
+    """Makes `tick` the newest version of all tables: what the game wrote since the last one is now what readers get.
+
+    FieldError if a value that NumPy wrote is not a number, or out of range in a field that raises.
+    """

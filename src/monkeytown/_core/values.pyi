@@ -1,0 +1,25 @@
+"""State as values: what the JSON encoding shows, and what only the owner of a row may see."""
+
+from typing import Any
+
+from monkeytown._core.state import Table
+
+def changes(tables: tuple[Table[Any], ...], base: int | None) -> dict[str, dict[str, Any]]:
+    """The `tables` of a JSON `game_state`: what differs from tick `base`, or everything for None.
+
+    {table: {"set": {id: {field: value}}, "gone": [id]}}; what is empty is left out.
+    """
+
+def changed_owners(tables: tuple[Table[Any], ...], base: int) -> set[int]:
+    """Numbers of the players whose owner_only values, or whose rows, changed since tick `base`."""
+
+def private(tables: tuple[Table[Any], ...], owner: int, base: int | None) -> tuple[bool, bytes]:
+    """The values of a `private` message (docs/reference/wire.md, section 5) for one owner: (reset, bytes).
+
+    What changed since tick `base`; everything, with `reset` true, for None or if rows changed hands since.
+    """
+
+def private_values(
+    tables: tuple[Table[Any], ...], owner: int, base: int | None
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """The same for the JSON encoding: {table: {id: {field: value}}}."""
