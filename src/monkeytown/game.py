@@ -1,0 +1,246 @@
+"""The rules' side: what a developer derives from (`Game`), and what the rules are given (`Player`, `Players`, `Timer`).
+
+Knows nothing of rooms beyond what `Stage` asks of one, nothing of connections or of the wire. Time here is game time: it moves
+when the room is stepped, so tests can run hours of a game in a moment.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from difflib import get_close_matches
+from inspect import iscoroutinefunction
+from random import Random
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from monkeytown.errors import Refusal, SchemaError
+
+if TYPE_CHECKING:
+    from monkeytown.schema import Input
+
+__all__ = ["HOOKS", "MAX_TICK_RATE", "Game", "Player", "Players", "Stage", "Timer"]
+
+MAX_TICK_RATE = 1000
+"""Ticks a second; the clock behind a room is not finer than a millisecond."""
+
+HOOKS = (
+    "on_create",
+    "on_join",
+    "on_input",
+    "on_message",
+    "on_chat",
+    "on_tick",
+    "on_leave",
+    "on_dispose",
+)
+_RESERVED = ("on_auth", "on_drop", "on_resume", "save", "load", "view")
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+class Timer:
+    """A call that waits for game time; made by `Game.after` and `Game.every`."""
+
+    __slots__ = ("active",)
+
+    def __init__(self) -> None:
+        self.active = True
+        """Whether a call is still to come."""
+
+    def cancel(self) -> None:
+        """No call comes any more. Allowed at any time, also from the call itself, and more than once."""
+        self.active = False
+
+
+class Stage(Protocol):
+    """What the rules may ask of the room they run in."""
+
+    def broadcast(self, event: str, data: object) -> None: ...
+    def send(self, player: Player, event: str, data: object) -> None: ...
+    def kick(self, player: Player, reason: str) -> None: ...
+    def close(self, reason: str) -> None: ...
+    def after(self, seconds: float, call: Callable[[], object]) -> Timer: ...
+    def every(self, seconds: float, call: Callable[[], object]) -> Timer: ...
+    def own(self, player: Player, before: Any, entity: Any) -> None: ...
+
+
+class Player:
+    """Somebody in the room. Games may keep attributes of their own on it: `player.team = "red"`."""
+
+    def __init__(self, stage: Stage, id: str, name: str, number: int) -> None:
+        self.id = id
+        """Names the player; unique on this server."""
+        self.name = name
+        """What others see: one printable line of at most 24 characters, not unique."""
+        self.number = number
+        """Counts the players of this room from 1; owns the rows of tables (`spawn(owner=player.number)`)."""
+        self._stage = stage
+        self._entity: Any = None
+
+    @property
+    def entity(self) -> Any:
+        """The row that stands for this player, or None.
+
+        Setting it makes the player its owner: who alone sees its `owner_only` fields, and whose client knows it as its own.
+        """
+        return self._entity
+
+    @entity.setter
+    def entity(self, entity: Any) -> None:
+        self._stage.own(self, self._entity, entity)
+        self._entity = entity
+
+    def send(self, event: str, data: object = None) -> None:
+        """Sends an event to this player alone; it arrives in order and is not lost. `data` is anything MessagePack can hold."""
+        self._stage.send(self, event, data)
+
+    def kick(self, reason: str = "") -> None:
+        """Removes the player from the room, as soon as the hook that calls this returns."""
+        self._stage.kick(self, reason)
+
+    def __repr__(self) -> str:
+        return f"<Player {self.number} {self.name!r}>"
+
+
+class Players:
+    """The players in the room, in the order in which they joined. Kicking one while iterating is allowed."""
+
+    def __init__(self, players: Mapping[str, Player]) -> None:
+        self._players = players
+
+    def __iter__(self) -> Iterator[Player]:
+        return iter(self._players.values())
+
+    def __len__(self) -> int:
+        return len(self._players)
+
+    def __contains__(self, player: object) -> bool:
+        """Whether a player, or a player of that id, is in the room."""
+        id = player.id if isinstance(player, Player) else player
+        return id in self._players
+
+    def __getitem__(self, id: str) -> Player:
+        return self._players[id]
+
+    def get(self, id: str) -> Player | None:
+        """The player of an id, or None if nobody of that id is in the room."""
+        return self._players.get(id)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} players>"
+
+
+class Game:
+    """The rules of a game. One instance runs one room.
+
+    A game has tables (what everybody sees), an optional `input` class (what players send many times a second), and any of
+    the hooks below. Hooks are plain functions and must not wait for anything. A hook that raises ends its room, with an error
+    that names the line, except for `Refusal`, which tells one player that something cannot be done.
+    """
+
+    name: ClassVar[str]
+    """What players join and the command line runs; the class's name in lower case unless set."""
+    title: ClassVar[str]
+    """What people read; the class's name unless set."""
+    tick_rate: ClassVar[int] = 60
+    """Ticks a second. 0: no ticks; the state moves when a player or a timer does something, as in games of turns."""
+    input: ClassVar[type[Input] | None] = None
+    """The layout of what players send with `player_input`; None: any map, which goes to `on_message`."""
+    max_players: int = 0
+    """How many may be in the room; 0: no limit. Whoever comes later plays in another room."""
+
+    players: Players
+    """Who is in the room."""
+    random: Random
+    """The room's dice. The same seed and the same inputs give the same game: use no others."""
+    room_id: str
+    """Names this room on the server."""
+    time: float = 0.0
+    """Seconds of game time since the room began."""
+    tick: int = 0
+    """Counts the versions of the state; in hooks of a tick, the one that is being made."""
+
+    _stage: Stage
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.name = cls.__dict__.get("name", cls.__name__.lower())
+        cls.title = cls.__dict__.get("title", cls.__name__)
+        _check_numbers(cls)
+        for attribute, value in cls.__dict__.items():
+            _check_hook(cls, attribute, value)
+
+    # Hooks
+
+    def on_create(self) -> None:
+        """The room begins: spawn what is there before anybody comes."""
+
+    def on_join(self, player: Player, /) -> None:
+        """A player has come and is in `self.players`. Raise `Refusal` to turn them away."""
+
+    def on_input(self, player: Player, input: Any, /) -> None:
+        """A player has sent an `input`. Called before `on_tick`, in the order sent, a few times a tick at most."""
+
+    def on_message(self, player: Player, action: dict[str, Any], /) -> None:
+        """A player has sent a map, in a game without an `input` class. Its contents are whatever the client put in."""
+        raise Refusal("This game takes no messages.")
+
+    def on_chat(self, player: Player, text: str, /) -> str | None:
+        """A player says something: return what everybody gets to read, or None to swallow it."""
+        return text
+
+    def on_tick(self, dt: float, /) -> None:
+        """Moves the game by `dt` seconds, which is always 1 / tick_rate. Not called when tick_rate is 0."""
+
+    def on_leave(self, player: Player, /) -> None:
+        """A player has left and is no longer in `self.players`. Unless overridden, this despawns the player's entity."""
+        entity = player.entity
+        if entity is not None and entity.alive:
+            entity.table.despawn(entity)
+
+    def on_dispose(self) -> None:
+        """The room ends."""
+
+    # What rules may do
+
+    def broadcast(self, event: str, data: object = None) -> None:
+        """Sends an event to all players; it arrives in order and is not lost. `data` is anything MessagePack can hold."""
+        self._stage.broadcast(event, data)
+
+    def after(self, seconds: float, call: Callable[[], object]) -> Timer:
+        """Calls once, `seconds` of game time from now; at the earliest in the next tick."""
+        return self._stage.after(seconds, call)
+
+    def every(self, seconds: float, call: Callable[[], object]) -> Timer:
+        """Calls each `seconds` of game time, the first time that long from now."""
+        return self._stage.every(seconds, call)
+
+    def close(self, reason: str = "") -> None:
+        """Ends the room, as soon as the hook that calls this returns. Players are told the reason."""
+        self._stage.close(reason)
+
+
+def _check_numbers(cls: type[Game]) -> None:
+    if not isinstance(cls.name, str) or not _NAME.fullmatch(cls.name):
+        raise SchemaError(f"{cls.__name__}.name is {cls.name!r}: use up to 64 letters, digits, - and _")
+    if type(cls.tick_rate) is not int or not 0 <= cls.tick_rate <= MAX_TICK_RATE:
+        raise SchemaError(
+            f"{cls.__name__}.tick_rate is {cls.tick_rate!r}: use a whole number from 0 to {MAX_TICK_RATE}"
+        )
+    if type(cls.max_players) is not int or cls.max_players < 0:
+        raise SchemaError(
+            f"{cls.__name__}.max_players is {cls.max_players!r}: use a whole number, 0 for no limit"
+        )
+
+
+def _check_hook(cls: type[Game], attribute: str, value: object) -> None:
+    """A hook that would never be called is told of when the class is made, not wondered about later."""
+    if attribute in _RESERVED:
+        raise SchemaError(f"{cls.__name__}.{attribute}: this name is reserved for a hook of a later version")
+    if attribute in HOOKS:
+        if iscoroutinefunction(value):
+            raise SchemaError(
+                f"{cls.__name__}.{attribute} is async: hooks are plain functions, nothing may wait in a tick"
+            )
+    elif attribute.startswith("on_") and callable(value):
+        for hook in get_close_matches(attribute, HOOKS, n=1, cutoff=0.8):
+            raise SchemaError(f"{cls.__name__}.{attribute} is not a hook: did you mean {hook}?")

@@ -1,0 +1,144 @@
+"""Every message but the state, as a typed class; the wire's names (`gameId`) are the platform's own.
+
+Knows shapes and nothing of bytes: `monkeytown.protocol.codec` turns these into either encoding and back. What a client sends is
+validated into one of these classes before any other code sees it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeAlias
+
+from msgspec import Meta, Struct
+
+__all__ = [
+    "FROM_CLIENT",
+    "FROM_SERVER",
+    "Ack",
+    "ChatMessage",
+    "ClientMessage",
+    "Error",
+    "GameEvent",
+    "Heartbeat",
+    "HeartbeatReply",
+    "Hello",
+    "JoinGame",
+    "LeaveGame",
+    "PlayerInput",
+    "PlayerJoined",
+    "PlayerLeft",
+    "Schema",
+    "ServerMessage",
+    "Welcome",
+]
+
+Text: TypeAlias = Annotated[str, Meta(max_length=4096)]
+"""Bounded again by whoever gives it a meaning; here only by the largest message."""
+
+Count: TypeAlias = Annotated[int, Meta(ge=0, lt=2**32)]
+Tick: TypeAlias = Annotated[int, Meta(ge=0, lt=2**63)]
+
+
+class Message(Struct, rename="camel", frozen=True):
+    """What all messages share: the names of their keys."""
+
+
+class Hello(Message):
+    name: Text | None = None
+    token: Text | None = None
+
+
+class JoinGame(Message):
+    game_id: Annotated[str, Meta(min_length=1, max_length=128)]
+
+
+class LeaveGame(Message):
+    pass
+
+
+class PlayerInput(Message):
+    """`number` and `tick` stand outside the action: 0 where the client does not count or acknowledge."""
+
+    action: dict[str, Any]
+    number: Count = 0
+    tick: Tick = 0
+
+
+class ChatMessage(Message):
+    text: Text
+
+
+class Heartbeat(Message):
+    timestamp: int | float
+
+
+class Ack(Message):
+    """The newest state applied and the newest numbered message read."""
+
+    epoch: Count
+    tick: Tick
+    number: Count = 0
+
+
+class Welcome(Message):
+    player_id: str
+    name: str
+    server: str
+
+
+class Schema(Message):
+    """docs/reference/wire.md, section 3; `tables` and `input` as `Schema.describe()` has them."""
+
+    game_id: str
+    game: str
+    tick_rate: int
+    hash: int
+    tables: list[dict[str, Any]]
+    input: dict[str, Any] | None
+
+
+class PlayerJoined(Message):
+    id: str
+    name: str
+
+
+class PlayerLeft(Message):
+    player_id: str
+
+
+class GameEvent(Message):
+    event: str
+    data: Any = None
+
+
+class Error(Message):
+    code: str
+    message: str
+
+
+class HeartbeatReply(Message):
+    timestamp: int | float
+    server_time: float
+
+
+ClientMessage: TypeAlias = Hello | JoinGame | LeaveGame | PlayerInput | ChatMessage | Heartbeat | Ack
+ServerMessage: TypeAlias = Welcome | Schema | PlayerJoined | PlayerLeft | GameEvent | Error | HeartbeatReply
+
+# docs/reference/wire.md, section 2: the name of a message, its kind, and the class that holds it.
+FROM_CLIENT: dict[str, tuple[int, type[ClientMessage]]] = {
+    "hello": (0x01, Hello),
+    "join_game": (0x02, JoinGame),
+    "leave_game": (0x03, LeaveGame),
+    "player_input": (0x04, PlayerInput),
+    "chat_message": (0x05, ChatMessage),
+    "heartbeat": (0x06, Heartbeat),
+    "ack": (0x07, Ack),
+}
+FROM_SERVER: dict[str, tuple[int, type[ServerMessage]]] = {
+    "welcome": (0x41, Welcome),
+    "schema": (0x42, Schema),
+    "player_joined": (0x45, PlayerJoined),
+    "player_left": (0x46, PlayerLeft),
+    "game_event": (0x47, GameEvent),
+    "error": (0x48, Error),
+    "heartbeat": (0x49, HeartbeatReply),
+}

@@ -1,0 +1,17 @@
+"""A room: rules, tables and players, and one way to read them. One module per idea.
+
+    room      the tick, joining and leaving, and what the rules may ask of their room
+    reading   `room.read(position, view, encoding)`: the bytes that bring a reader from its position to now
+    history   the one decision between delta and snapshot
+    view      what part of the state a reader sees
+    encoded   what was encoded in this tick, kept for all who share it
+    private   what one player alone is told: its entity and its owner-only values
+    cursor    where a reader stands
+    outbox    the numbered events of one player
+    hooks     calls into the rules, and what becomes of their errors
+    timers    calls that wait for game time
+    names     what players are called
+    member    a player as the room keeps it
+
+Pure: no asyncio, no sockets, no clock (time comes in as ticks or as seconds). Does not know who reads it.
+"""

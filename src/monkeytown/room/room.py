@@ -1,0 +1,366 @@
+"""The room: one game being played. Rules on one side, whoever reads on the other, tables between them.
+
+A tick is: inputs in order, timers and `on_tick`, commit. Nothing in it waits. The room does not know who reads it, what time it
+is, or how long a tick may take; its host calls `step()` and sends what `read()` gives.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from monkeytown._core import state, values
+from monkeytown._core.inputs import Layout, Queue
+from monkeytown.errors import ERROR_CODES, FieldError, HookError, Refusal
+from monkeytown.game import Game, Player
+from monkeytown.position import Position, Reason
+from monkeytown.room.encoded import Encoded, Encoding, Reading
+from monkeytown.room.member import Member
+from monkeytown.room.names import player_name
+from monkeytown.room.private import Private, private_part
+from monkeytown.room.reading import Reader
+from monkeytown.room.rules import Rules
+from monkeytown.room.stage import RoomStage
+from monkeytown.room.view import EVERYTHING, View
+from monkeytown.schema import Schema
+
+__all__ = ["INPUTS_PER_TICK", "ROOM_CLOSED", "ROOM_FAILED", "Closing", "Room"]
+
+INPUTS_PER_TICK = 4
+"""Of one player; when more have come since the last tick, the newest of them count."""
+
+# Close codes of docs/reference/errors.md. Both say: do not come back to this room.
+ROOM_FAILED = 4505
+ROOM_CLOSED = 4506
+
+
+class Closing(NamedTuple):
+    """Why a room has ended. `error` is there when the rules failed."""
+
+    reason: str
+    code: int
+    error: HookError | None = None
+
+
+class Room:
+    """One room of a game. Its first version is committed once `on_create` has run."""
+
+    def __init__(
+        self,
+        game_class: type[Game],
+        *,
+        room_id: str,
+        epoch: int = 1,
+        seed: int = 0,
+        max_players: int | None = None,
+    ) -> None:
+        self.id = room_id
+        self.name = game_class.name
+        self.tick_rate = game_class.tick_rate
+        self.schema = Schema.of(game_class)
+        self.closed: Closing | None = None
+        """Set when the room has ended: it is not stepped any more, and its players are to be sent away."""
+        self.kicked: list[tuple[Member, str]] = []
+        """Whom the rules removed, with the reason, since the host last cleared this."""
+        self.touched: set[Member] = set()
+        """For whom `private` has something new since the last tick."""
+        self.inputs = _input_queue(self.schema)
+        """Packed inputs, pushed by whoever receives them; None for a game without an `input` class."""
+        tables = self.schema.build()
+        self.tables = tuple(tables.values())
+        self._has_private = any(table.has_private for table in self.tables)
+        self._reader = Reader(room_id, self.tables, epoch)
+        self._steps = 0
+        self._last_number = 0
+        self._seats: dict[int, Member] = {}
+        self._players: dict[str, Player] = {}
+        self._stage = RoomStage()
+        self._disposed = False
+        self._rules = Rules(
+            game_class,
+            stage=self._stage,
+            tables=tables,
+            players=self._players,
+            room_id=room_id,
+            seed=seed,
+            max_players=max_players,
+        )
+        if self._rules.failed is None:
+            self._rules.call("on_create")
+        self._settle()
+        self._commit()
+
+    @property
+    def game(self) -> Game:
+        """The rules' own object."""
+        return self._rules.game
+
+    # Reading
+
+    @property
+    def position(self) -> Position:
+        """Where the room stands."""
+        return self._reader.now
+
+    @property
+    def epoch(self) -> int:
+        return self._reader.now.epoch
+
+    @property
+    def tick(self) -> int:
+        return self._reader.now.tick
+
+    @property
+    def encoded(self) -> Encoded:
+        """What was encoded in this tick, and how often that was shared."""
+        return self._reader.encoded
+
+    def read(
+        self, position: Position | None, view: View = EVERYTHING, encoding: Encoding = Encoding.BINARY
+    ) -> Reading:
+        """What brings a reader from `position` to now; to be asked right after `step`.
+
+        Nothing, for now, if something has happened since then that the next step will show. Nothing for good if the rules
+        failed.
+        """
+        if self._rules.failed is not None:
+            return Reading(Reason.CONTINUED, position, None)
+        return self._reader.read((position, view, encoding))
+
+    def private(
+        self, member: Member, base: int | None, encoding: Encoding = Encoding.BINARY
+    ) -> Private | None:
+        """What only this member is told, from tick `base` to now; None if nothing. After a snapshot `base` is None."""
+        return private_part(self.tables, member, base, encoding)
+
+    # Players
+
+    @property
+    def members(self) -> dict[str, Member]:
+        """Everybody in the room by id, in the order in which they joined. To be read only."""
+        return self._stage.members
+
+    @property
+    def notified(self) -> set[Member]:
+        """Whose outbox got something since the host last cleared this."""
+        return self._stage.notified
+
+    @property
+    def is_full(self) -> bool:
+        return 0 < self.game.max_players <= len(self.members)
+
+    def join(self, player_id: str, name: str | None = None) -> Player:
+        """Seats a player. Raises `Refusal` when there is no seat or the rules turn them away; they leave no trace then."""
+        self._still_open()
+        if player_id in self.members:
+            raise Refusal(code="GAME-004")
+        if self.is_full:
+            raise Refusal(code="GAME-002")
+        self._last_number += 1
+        member = Member(self._new_player(player_id, name))
+        self._seat(member)
+        self._stage.hold()
+        try:
+            self._rules.call("on_join", member.player)
+            if self._rules.failed is not None:
+                raise Refusal(code="GAME-005")
+            if member in self._stage.kicks:
+                raise Refusal(self._stage.kicks[member])
+        except Refusal:
+            self._unseat(member)
+            self._stage.forget(member)
+            self._settle()
+            raise
+        self._announce(member)
+        self._stage.release()
+        self._settle()
+        return member.player
+
+    def leave(self, player_id: str) -> None:
+        """A player is gone. Nothing happens if they already were."""
+        member = self.members.get(player_id)
+        if member is not None:
+            self._remove(member)
+            self._settle()
+
+    def chat(self, player_id: str, text: str) -> None:
+        """A player says something. Raises `Refusal` only if they are not here."""
+        member = self._present(player_id)
+        try:
+            said = self._rules.call("on_chat", member.player, text)
+            if said:
+                about = {"playerId": member.id, "name": member.player.name, "text": str(said)}
+                self._stage.broadcast("chat", about)
+        except Refusal as refusal:
+            self._stage.refuse(member, refusal)
+        except ValueError as error:  # the rules made something of the text that cannot be sent
+            self._rules.fail("on_chat", self.game.on_chat, error)
+        self._settle()
+
+    def act(self, player_id: str, action: dict[str, Any], number: int = 0) -> None:
+        """A player does something that came as a map: it goes to `on_message`, or as an `input` into the next tick.
+
+        Raises `Refusal` if they are not here or the map is not an input of this game.
+        """
+        member = self._present(player_id)
+        if self.inputs is not None:
+            self.inputs.put(member.number, number, self._record(action))
+            return
+        member.input = number
+        try:
+            self._rules.call("on_message", member.player, action)
+        except Refusal as refusal:
+            self._stage.refuse(member, refusal)
+        self._settle()
+
+    def _record(self, action: dict[str, Any]) -> Any:
+        assert self.schema.input is not None
+        try:
+            return self.schema.input(**action)
+        except Exception as error:  # a client may put anything into its map
+            raise Refusal(f"The input is malformed: {error}", "INPUT-001") from error
+
+    def _new_player(self, player_id: str, name: str | None) -> Player:
+        number = self._last_number
+        return Player(self._stage, player_id, player_name(name, number), number)
+
+    def _seat(self, member: Member) -> None:
+        self.members[member.id] = member
+        self._seats[member.number] = member
+        self._players[member.id] = member.player
+
+    def _unseat(self, member: Member) -> None:
+        del self._seats[member.number]
+        del self._players[member.id]
+
+    def _announce(self, new: Member) -> None:
+        """The new member hears of everybody, itself included; everybody else hears of the new one."""
+        about = {"id": new.id, "name": new.player.name}
+        others = [member for member in self.members.values() if member is not new]
+        for member in others:
+            self._stage.post((new,), "player_joined", {"id": member.id, "name": member.player.name})
+        self._stage.post((*others, new), "player_joined", about)
+
+    def _remove(self, member: Member) -> None:
+        self._unseat(member)
+        self._stage.forget(member)
+        self.touched.discard(member)
+        if self.closed is not None:
+            return
+        self._stage.post(self.members.values(), "player_left", {"playerId": member.id})
+        self._rules.call("on_leave", member.player)
+        entity = member.player.entity
+        if entity is not None and entity.owner == member.number:
+            entity.owner = 0
+
+    def _present(self, player_id: str) -> Member:
+        self._still_open()
+        member = self.members.get(player_id)
+        if member is None:
+            raise Refusal(code="GAME-003")
+        return member
+
+    def _still_open(self) -> None:
+        if self.closed is not None:
+            raise Refusal(code="GAME-006")
+
+    # Time
+
+    def step(self) -> None:
+        """One tick, or, when tick_rate is 0, one new version of the state: to be called after each event."""
+        if self.closed is not None:
+            return
+        rules = self._rules
+        if self.tick_rate:
+            self._steps += 1
+            rules.set_time(self._steps / self.tick_rate)
+        if self.inputs is not None:
+            rules.take_inputs(self.inputs.drain(), self._seats)
+        if self.tick_rate:
+            rules.run_timers()
+            if rules.failed is None:
+                rules.call("on_tick", 1 / self.tick_rate)
+        self._settle()
+        self._commit()
+
+    def advance(self, seconds: float) -> bool:
+        """Moves the time of a room without ticks, timer by timer. Returns whether any fired, so that `step` is due.
+
+        The host calls it before each event, and when `next_timer` says so.
+        """
+        if self.tick_rate:
+            raise ValueError("the time of this room moves by its ticks")
+        until = self.game.time + seconds
+        fired = False
+        while self.closed is None:
+            due = self._stage.timers.next_due
+            if due is None or due > until:
+                self._rules.set_time(until)
+                break
+            self._rules.set_time(max(due, self.game.time))
+            self._rules.run_timers()
+            self._settle()
+            fired = True
+        return fired
+
+    @property
+    def next_timer(self) -> float | None:
+        """Seconds of game time until the next timer fires; None if none waits."""
+        due = self._stage.timers.next_due
+        return None if due is None else max(due - self.game.time, 0.0)
+
+    def dispose(self) -> None:
+        """The room ends, if it has not yet. Its rules are told, unless they failed."""
+        if self._disposed:
+            return
+        self._disposed = True
+        self._settle()
+        if self.closed is None:
+            self._end(Closing(ERROR_CODES["GAME-006"], ROOM_CLOSED))
+        if self._rules.failed is None:
+            self._rules.call("on_dispose")
+            self._settle()
+
+    def _settle(self) -> None:
+        """Acts on what the rules did while a hook ran: failed, kicked, closed."""
+        self._reader.disturbed = True
+        kicks = self._stage.kicks
+        while kicks and self.closed is None and self._rules.failed is None:
+            member = next(iter(kicks))
+            self.kicked.append((member, kicks[member]))
+            self._remove(member)
+        error = self._rules.failed
+        if error is not None and (self.closed is None or self.closed.error is None):
+            self._end(Closing(ERROR_CODES["GAME-005"], ROOM_FAILED, error))
+        elif self._stage.closing is not None and self.closed is None:
+            self._end(Closing(self._stage.closing or ERROR_CODES["GAME-006"], ROOM_CLOSED))
+
+    def _commit(self) -> None:
+        """Makes what the rules wrote the newest version of the state."""
+        if self._rules.failed is not None:
+            return
+        tick = self.tick + 1
+        try:
+            state.commit(self.tables, tick)
+        except FieldError as error:  # written through NumPy: which line did it is not known any more
+            self._rules.fail("on_tick", self.game.on_tick, error)
+            self._settle()
+            return
+        self._reader.move(tick)
+        self.game.tick = tick + 1
+        self.touched = self._stage.take_reowned(tick)
+        if self._has_private:
+            for number in values.changed_owners(self.tables, tick - 1):
+                if number in self._seats:
+                    self.touched.add(self._seats[number])
+
+    def _end(self, closing: Closing) -> None:
+        self.closed = closing
+        self._stage.timers.clear()
+        code = "GAME-006" if closing.error is None else "GAME-005"
+        self._stage.post(self.members.values(), "error", {"code": code, "message": closing.reason})
+
+
+def _input_queue(schema: Schema) -> Queue[Any] | None:
+    if schema.input is None or schema.input_description is None:
+        return None
+    return Queue(Layout(schema.input, schema.input_description["hash"]), INPUTS_PER_TICK)

@@ -1,0 +1,132 @@
+"""What the rules ask of their room, kept until the room acts on it.
+
+Events go to the outboxes at once (or, while a player is joining, once it is clear that they stay); kicks and the end of the room
+wait until the hook that asked for them has returned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from monkeytown._core.state import Row
+from monkeytown.errors import Refusal
+from monkeytown.game import Player, Timer
+from monkeytown.room.member import Member
+from monkeytown.room.outbox import packed
+from monkeytown.room.timers import Timers
+
+__all__ = ["RoomStage"]
+
+
+class _Held(NamedTuple):
+    to: Member | None
+    payload: msgspec.Raw
+
+
+class RoomStage:
+    """The room's side of `monkeytown.game.Stage`."""
+
+    def __init__(self) -> None:
+        self.members: dict[str, Member] = {}
+        self.notified: set[Member] = set()
+        """Whose outbox got something since the host last took it."""
+        self.timers = Timers()
+        self.kicks: dict[Member, str] = {}
+        self.closing: str | None = None
+        self.reowned: set[Member] = set()
+        """Whose entity changed since the last commit."""
+        self._held: list[_Held] | None = None
+
+    # What the rules may do: monkeytown.game.Stage
+
+    def broadcast(self, event: str, data: object) -> None:
+        self._event(None, event, data)
+
+    def send(self, player: Player, event: str, data: object) -> None:
+        member = self._member(player)
+        if member is not None:
+            self._event(member, event, data)
+
+    def kick(self, player: Player, reason: str) -> None:
+        member = self._member(player)
+        if member is not None:
+            self.kicks.setdefault(member, reason)
+
+    def close(self, reason: str) -> None:
+        if self.closing is None:
+            self.closing = reason
+
+    def after(self, seconds: float, call: Callable[[], object]) -> Timer:
+        return self.timers.after(seconds, call)
+
+    def every(self, seconds: float, call: Callable[[], object]) -> Timer:
+        return self.timers.every(seconds, call)
+
+    def own(self, player: Player, before: Any, entity: Any) -> None:
+        member = self._member(player)
+        if member is None:
+            return
+        if entity is not None:
+            if not isinstance(entity, Row):
+                raise TypeError(f"player.entity is a row of a table or None, not {entity!r}")
+            entity.owner = player.number
+        if before is not None and before is not entity and before.owner == player.number:
+            before.owner = 0
+        self.reowned.add(member)
+
+    # What the room does
+
+    def post(self, to: Iterable[Member], type: str, payload: dict[str, object]) -> None:
+        """A numbered message to these members."""
+        self._append(to, type, packed(payload))
+
+    def refuse(self, member: Member, refusal: Refusal) -> None:
+        """A numbered error to one member."""
+        self.post((member,), "error", {"code": refusal.code, "message": refusal.message})
+
+    def hold(self) -> None:
+        """From now on the rules' events wait."""
+        self._held = []
+
+    def release(self) -> None:
+        """The events that waited go out, in order."""
+        held, self._held = self._held or [], None
+        for to, payload in held:
+            self._append(self.members.values() if to is None else (to,), "game_event", payload)
+
+    def take_reowned(self, tick: int) -> set[Member]:
+        """Whose entity changed since the last commit, which made `tick`."""
+        reowned, self.reowned = self.reowned, set()
+        for member in reowned:
+            member.entity_tick = tick
+        return reowned
+
+    def forget(self, member: Member) -> None:
+        """A member is gone, and so is what was still to be done for them. Events that waited are never sent."""
+        self._held = None
+        self.members.pop(member.id)
+        self.kicks.pop(member, None)
+        self.reowned.discard(member)
+        self.notified.discard(member)
+
+    def _event(self, to: Member | None, event: str, data: object) -> None:
+        if not isinstance(event, str):
+            raise TypeError(f"an event has a name, not {event!r}")
+        payload = packed({"event": event, "data": data})
+        if self._held is not None:
+            self._held.append(_Held(to, payload))
+        else:
+            self._append(self.members.values() if to is None else (to,), "game_event", payload)
+
+    def _append(self, to: Iterable[Member], type: str, payload: msgspec.Raw) -> None:
+        for member in to:
+            member.outbox.append(type, payload)
+            self.notified.add(member)
+
+    def _member(self, player: Player) -> Member | None:
+        """The seat of a player; None for one who has left, to whom nothing can be done any more."""
+        member = self.members.get(player.id)
+        return member if member is not None and member.player is player else None
