@@ -116,7 +116,8 @@ export class Room<T extends TableFields = any> {
      * away: then it is dropped, since an old input is of no use).
      */
     input(fields: Record<string, unknown>): number;
-    chat(text: string): void;
+    /** Says something to everyone in the room. Returns false if the connection is away: then it was not sent. */
+    chat(text: string): boolean;
     leave(): void;
 
     /**

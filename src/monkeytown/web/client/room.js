@@ -1,0 +1,247 @@
+/**
+ * One room, as a game's page sees it: its tables, its players, its events, and what this player does in it.
+ *
+ * Reads the messages that concern the room; client.js owns the connection, hands them over, and says when the room is lost, found and left.
+ */
+
+import { Emitter } from "./emitter.js";
+import { InputLayout } from "./input.js";
+import { Meter } from "./meter.js";
+import { Playback } from "./playback.js";
+import { Kind, State, WireError, checkSchema, encodeAck, encodeMessage } from "./wire.js";
+
+/** The longest time between two acknowledgements while there is something to acknowledge: a little under the fifth of a second asked for. */
+const ACK_EVERY = 150;
+/** With more than this still unsent, the connection is stalled, and another input would arrive too late to be of use. */
+const STALLED = 16 * 1024;
+/** Names of events that are ours: a game's event that is called so arrives as "event" only. */
+const BUILT_IN = new Set(["state", "playerJoined", "playerLeft", "event", "error", "reconnecting", "reconnected", "close"]);
+
+export class Room extends Emitter {
+    #link;
+    #state = null;
+    #layout = null;
+    #playback = null;
+    #meter = new Meter();
+    #inputs = 0;
+    #acked = { at: 0, tick: -1, number: 0 };
+    /** Players of before a loss, who have left unless the server names them again. */
+    #missing = null;
+    #sameSchema = true;
+    /** The connection was lost, and the server has not described the room anew. */
+    #isAway = false;
+    /** The state whose tables' listeners the new tables take over with their first state. */
+    #replaced = null;
+
+    /**
+     * @param link what the client lends its room: `client`, `send(bytes)`, `unsent()`, `number()` (of the newest numbered message), `leave(room)`
+     * @param {string} gameId
+     */
+    constructor(link, gameId) {
+        super();
+        this.#link = link;
+        this.client = link.client;
+        this.id = gameId;
+        this.game = "";
+        this.players = new Map();
+        this.tables = Object.create(null);
+        this.open = true;
+    }
+
+    get schema() {
+        return this.#state.schema;
+    }
+
+    get tickRate() {
+        return this.#state.schema.tickRate;
+    }
+
+    get epoch() {
+        return this.#state.epoch;
+    }
+
+    get tick() {
+        return this.#state.tick;
+    }
+
+    get entity() {
+        return this.#state.entity;
+    }
+
+    get inputSeen() {
+        return this.#state.inputSeen;
+    }
+
+    get stats() {
+        return this.#meter.read(performance.now());
+    }
+
+    get rate() {
+        return this.stats.statesPerSecond;
+    }
+
+    input(fields) {
+        if (!this.#isLive() || (this.#layout.isPacked && this.#link.unsent() > STALLED)) return 0;
+        const message = this.#layout.pack(fields, this.#inputs + 1, this.#state.tick);
+        this.#inputs++;
+        this.#link.send(message);
+        if (this.#layout.isPacked) this.#carriedAck();
+        return this.#inputs;
+    }
+
+    chat(text) {
+        if (!this.#isLive()) return false;
+        this.#link.send(encodeMessage(Kind.CHAT_MESSAGE, { text: String(text) }));
+        return true;
+    }
+
+    leave() {
+        if (this.open) this.#link.leave(this);
+    }
+
+    interpolated(table, now = performance.now()) {
+        return table.sample(this.playbackTick(now));
+    }
+
+    playbackTick(now = performance.now()) {
+        return this.#playback.tickAt(now);
+    }
+
+    // Below: for the client.
+
+    /** Whether the state is in and the connection is there. */
+    #isLive() {
+        return this.open && !this.#isAway && this.#state !== null && this.#state.ready && this.client.state === "open";
+    }
+
+    /** Whether the server has said what the room is, since this player joined it (again). */
+    get isDescribed() {
+        return this.#state !== null && !this.#isAway;
+    }
+
+    /** The connection is lost; the room waits for a new one. */
+    suspend() {
+        this.#isAway = true;
+        this.#missing ??= new Map(this.players);
+        this.players.clear();
+    }
+
+    /** The room is over. */
+    finish(closed) {
+        if (!this.open) return;
+        this.open = false;
+        this.emit("close", closed);
+    }
+
+    /** Counts a message that came in while this is the client's room. */
+    measure(bytes, isState) {
+        this.#meter.count(bytes, isState, performance.now());
+    }
+
+    describe(map) {
+        const schema = checkSchema(map);
+        const former = this.#state;
+        this.#isAway = false;
+        this.id = schema.gameId;
+        this.game = schema.game;
+        this.#sameSchema = former !== null && former.schema.hash === schema.hash;
+        this.#inputs = 0;
+        this.#acked = { at: 0, tick: -1, number: 0 };
+        if (this.#sameSchema) {
+            former.restart(schema);
+        } else {
+            this.#state = new State(schema);
+            this.tables = Object.create(null);
+            for (const table of this.#state.tables) this.tables[table.name] = table;
+            this.#replaced = former;
+        }
+        if (this.#sameSchema && this.#playback !== null) this.#playback.reset();
+        else this.#playback = new Playback(schema.tickRate);
+        this.#layout = new InputLayout(schema.input);
+    }
+
+    /** Applies a `game_state`. Returns true if it was the first since this player joined (again). */
+    update(reader) {
+        const state = this.#state;
+        const isFirst = !state.ready;
+        const { epoch } = state;
+        const snapshot = state.apply(reader);
+        if (epoch !== state.epoch) this.#playback.reset();
+        this.#playback.heard(state.tick, performance.now());
+        if (snapshot) this.#acknowledge();
+        else this.acknowledgeLater();
+        this.#notify();
+        this.emit("state", { tick: state.tick, snapshot, bytes: reader.end });
+        return isFirst;
+    }
+
+    #notify() {
+        const former = this.#replaced;
+        this.#replaced = null;
+        for (const table of this.#state.tables) {
+            const before = former?.tables.find(({ name }) => name === table.name);
+            if (before !== undefined) table.succeed(before);
+            else table.notify();
+        }
+    }
+
+    /** Says who of before the loss has not come back, and returns how the room has. */
+    resumed(formerId) {
+        for (const [id, player] of this.#missing ?? []) if (!this.players.has(id)) this.emit("playerLeft", player);
+        this.#missing = null;
+        return { sameRoom: this.id === formerId, sameSchema: this.#sameSchema };
+    }
+
+    updatePrivate(reader) {
+        const given = this.#state.applyPrivate(reader);
+        for (const [table, slots] of given ?? []) table.notifyChange(slots);
+    }
+
+    /** Takes a numbered message, errors excepted. */
+    hear(kind, map) {
+        if (kind === Kind.PLAYER_JOINED) this.#joined(map);
+        else if (kind === Kind.PLAYER_LEFT) this.#left(map);
+        else this.#happened(map);
+    }
+
+    #joined({ id, name }) {
+        if (typeof id !== "string" || typeof name !== "string") throw new WireError("player_joined has an id and a name");
+        const player = { id, name };
+        this.players.set(id, player);
+        if (!this.#missing?.has(id)) this.emit("playerJoined", player);
+    }
+
+    #left({ playerId }) {
+        const player = this.players.get(playerId);
+        if (player === undefined) return;
+        this.players.delete(playerId);
+        this.emit("playerLeft", player);
+    }
+
+    #happened({ event, data }) {
+        if (typeof event !== "string") throw new WireError("a game_event has a name");
+        if (!BUILT_IN.has(event)) this.emit(event, data);
+        this.emit("event", { event, data });
+    }
+
+
+    /** An input has just carried the tick; a message of its own is needed only for numbered messages. */
+    #carriedAck() {
+        this.#acked.tick = this.#state.tick;
+        if (this.#acked.number === this.#link.number()) this.#acked.at = performance.now();
+    }
+
+    /** Acknowledges what is new, unless that was done a moment ago. */
+    acknowledgeLater() {
+        if (!this.isDescribed || !this.#state.ready) return;
+        const isNew = this.#acked.tick !== this.#state.tick || this.#acked.number !== this.#link.number();
+        if (isNew && performance.now() - this.#acked.at >= ACK_EVERY) this.#acknowledge();
+    }
+
+    #acknowledge() {
+        const { epoch, tick } = this.#state;
+        const number = this.#link.number();
+        this.#acked = { at: performance.now(), tick, number };
+        this.#link.send(encodeAck(epoch, tick, number));
+    }
+}

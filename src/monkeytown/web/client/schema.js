@@ -1,0 +1,63 @@
+/**
+ * The schema message: section 3 of docs/reference/wire.md. Checks all that the decoders later rely on, so that they need not.
+ */
+
+import { WireError } from "./bytes.js";
+
+const TYPES = new Set(["fixed", "angle", "uint", "sint", "bool", "enum", "text", "blob", "ref"]);
+const LARGEST_CAPACITY = 2 ** 20;
+/** A table's number is one byte, of which 255 means none. */
+const MOST_TABLES = 255;
+/** Columns of one table, arrays spread out: far beyond any game, and a bound for what a broken schema can make us allocate. */
+const MOST_COLUMNS = 4096;
+
+/** Returns the schema if it is one. */
+export function checkSchema(schema) {
+    demand(typeof schema.gameId === "string" && typeof schema.game === "string", "gameId and game are names");
+    demand(Number.isFinite(schema.tickRate) && schema.tickRate >= 0, "tickRate is a number");
+    demand(Array.isArray(schema.tables) && schema.tables.length <= MOST_TABLES, "tables are a list");
+    for (const table of schema.tables) checkTable(table, schema.tables.length);
+    if (schema.input !== null) {
+        demand(typeof schema.input === "object" && isWhole(schema.input.hash, 0xffff), "the input has a hash of 16 bits");
+        checkFields(schema.input.fields, 0);
+        for (const { type, count } of schema.input.fields) demand(count === 0 && !["text", "blob", "ref"].includes(type), "inputs are plain numbers");
+    }
+    return schema;
+}
+
+function checkTable(table, tables) {
+    demand(typeof table === "object" && table !== null && typeof table.name === "string", "a table has a name");
+    demand(isWhole(table.capacity, LARGEST_CAPACITY) && table.capacity > 0, `the capacity of ${table.name} is up to 2^20`);
+    checkFields(table.fields, tables);
+}
+
+function checkFields(fields, tables) {
+    demand(Array.isArray(fields), "fields are a list");
+    let columns = 0;
+    for (const field of fields) {
+        demand(typeof field === "object" && field !== null && typeof field.name === "string", "a field has a name");
+        checkField(field, tables);
+        columns += field.count || 1;
+        demand(columns <= MOST_COLUMNS, `at most ${MOST_COLUMNS} columns`);
+    }
+}
+
+function checkField(field, tables) {
+    const { name, type, count, predict, bits } = field;
+    const isNumber = type !== "text" && type !== "blob";
+    demand(TYPES.has(type), `${name} is of a type that is not known: ${type}`);
+    demand(isWhole(count, MOST_COLUMNS), `the count of ${name} is a whole number`);
+    demand(predict === "hold" || predict === "linear", `${name} is predicted by hold or linear`);
+    demand(isWhole(bits, isNumber ? 32 : 0) && (bits > 0 || !isNumber), `the bits of ${name} are 1 to 32`);
+    if (type === "fixed") demand([field.lo, field.hi, field.step].every(Number.isFinite) && field.step > 0, `${name} has lo, hi and step`);
+    if (type === "enum") demand(Array.isArray(field.values) && field.values.every((value) => typeof value === "string"), `${name} has values`);
+    if (type === "ref") demand(isWhole(field.table, tables - 1), `${name} refers to a table`);
+}
+
+function isWhole(value, largest) {
+    return Number.isInteger(value) && value >= 0 && value <= largest;
+}
+
+function demand(condition, rule) {
+    if (!condition) throw new WireError(`a schema that breaks a rule: ${rule}`);
+}
