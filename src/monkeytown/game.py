@@ -1,7 +1,8 @@
-"""The rules' side: what a developer derives from (`Game`), and what the rules are given (`Player`, `Players`, `Timer`).
+"""The rules' side: what a developer derives from (`Game`), and what the rules are given (`Player`, `Players`,
+`Timer`).
 
-Knows nothing of rooms beyond what `Stage` asks of one, nothing of connections or of the wire. Time here is game time: it moves
-when the room is stepped, so tests can run hours of a game in a moment.
+Knows nothing of rooms beyond what `Stage` asks of one, nothing of connections or of the wire. Time here is
+game time: it moves when the room is stepped, so tests can run hours of a game in a moment.
 """
 
 from __future__ import annotations
@@ -80,7 +81,8 @@ class Player:
     def entity(self) -> Any:
         """The row that stands for this player, or None.
 
-        Setting it makes the player its owner: who alone sees its `owner_only` fields, and whose client knows it as its own.
+        Setting it makes the player its owner: who alone sees its `owner_only` fields, and whose client knows
+        it as its own.
         """
         return self._entity
 
@@ -90,7 +92,10 @@ class Player:
         self._entity = entity
 
     def send(self, event: str, data: object = None) -> None:
-        """Sends an event to this player alone; it arrives in order and is not lost. `data` is anything MessagePack can hold."""
+        """Sends an event to this player alone; it arrives in order and is not lost.
+
+        `data` is anything MessagePack can hold.
+        """
         self._stage.send(self, event, data)
 
     def kick(self, reason: str = "") -> None:
@@ -132,9 +137,10 @@ class Players:
 class Game:
     """The rules of a game. One instance runs one room.
 
-    A game has tables (what everybody sees), an optional `input` class (what players send many times a second), and any of
-    the hooks below. Hooks are plain functions and must not wait for anything. A hook that raises ends its room, with an error
-    that names the line, except for `Refusal`, which tells one player that something cannot be done.
+    A game has tables (what everybody sees), an optional `input` class (what players send many times a
+    second), and any of the hooks below. Hooks are plain functions and must not wait for anything. A hook that
+    raises ends its room, with an error that names the line, except for `Refusal`, which tells one player that
+    something cannot be done.
     """
 
     name: ClassVar[str]
@@ -142,7 +148,10 @@ class Game:
     title: ClassVar[str]
     """What people read; the class's name unless set."""
     tick_rate: ClassVar[int] = 60
-    """Ticks a second. 0: no ticks; the state moves when a player or a timer does something, as in games of turns."""
+    """Ticks a second.
+
+    0: no ticks; the state moves when a player or a timer does something, as in games of turns.
+    """
     input: ClassVar[type[Input] | None] = None
     """The layout of what players send with `player_input`; None: any map, which goes to `on_message`."""
     max_players: int = 0
@@ -178,10 +187,16 @@ class Game:
         """A player has come and is in `self.players`. Raise `Refusal` to turn them away."""
 
     def on_input(self, player: Player, input: Any, /) -> None:
-        """A player has sent an `input`. Called before `on_tick`, in the order sent, a few times a tick at most."""
+        """A player has sent an `input`.
+
+        Called before `on_tick`, in the order sent, a few times a tick at most.
+        """
 
     def on_message(self, player: Player, action: dict[str, Any], /) -> None:
-        """A player has sent a map, in a game without an `input` class. Its contents are whatever the client put in."""
+        """A player has sent a map, in a game without an `input` class.
+
+        Its contents are whatever the client put in.
+        """
         raise Refusal("This game takes no messages.")
 
     def on_chat(self, player: Player, text: str, /) -> str | None:
@@ -192,7 +207,10 @@ class Game:
         """Moves the game by `dt` seconds, which is always 1 / tick_rate. Not called when tick_rate is 0."""
 
     def on_leave(self, player: Player, /) -> None:
-        """A player has left and is no longer in `self.players`. Unless overridden, this despawns the player's entity."""
+        """A player has left and is no longer in `self.players`.
+
+        Unless overridden, this despawns the player's entity.
+        """
         entity = player.entity
         if entity is not None and entity.alive:
             entity.table.despawn(entity)
@@ -203,7 +221,10 @@ class Game:
     # What rules may do
 
     def broadcast(self, event: str, data: object = None) -> None:
-        """Sends an event to all players; it arrives in order and is not lost. `data` is anything MessagePack can hold."""
+        """Sends an event to all players; it arrives in order and is not lost.
+
+        `data` is anything MessagePack can hold.
+        """
         self._stage.broadcast(event, data)
 
     def after(self, seconds: float, call: Callable[[], object]) -> Timer:

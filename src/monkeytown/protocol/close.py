@@ -1,7 +1,8 @@
 """Why a connection is closed, and whether the client may come back.
 
-Knows nothing of messages. Codes from 4000 to 4499 say come back, those from 4500 to 4999 say do not. Besides these a client
-may see the codes of RFC 6455 (1001, 1002, 1007, 1009 …) where the WebSocket protocol itself was broken.
+Knows nothing of messages. Codes from 4000 to 4499 say come back, those from 4500 to 4999 say do not. Besides
+these a client may see the codes of RFC 6455 (1001, 1002, 1007, 1009 …) where the WebSocket protocol itself
+was broken.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Messages to bytes and back, in the two encodings of docs/reference/wire.md and docs/reference/json.md.
 
-Knows every message of `monkeytown.protocol.messages`; does not know sockets, rooms or who is at the other end. States come ready
-encoded from the room, and the packed `player_input` of games with an `input` class goes to the compiled queue: neither passes here.
+Knows every message of `monkeytown.protocol.messages`; does not know sockets, rooms or who is at the other
+end. States come ready encoded from the room, and the packed `player_input` of games with an `input` class
+goes to the compiled queue: neither passes here.
 """
 
 from __future__ import annotations
@@ -32,7 +33,10 @@ _UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError, WireError)
 
 
 class Codec(Protocol):
-    """One encoding. `name` is the room's name for it, `is_text` says which kind of WebSocket message carries it."""
+    """One encoding.
+
+    `name` is the room's name for it, `is_text` says which kind of WebSocket message carries it.
+    """
 
     name: str
     subprotocol: str

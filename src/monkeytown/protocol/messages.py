@@ -1,7 +1,7 @@
 """Every message but the state, as a typed class; the wire's names (`gameId`) are the platform's own.
 
-Knows shapes and nothing of bytes: `monkeytown.protocol.codec` turns these into either encoding and back. What a client sends is
-validated into one of these classes before any other code sees it.
+Knows shapes and nothing of bytes: `monkeytown.protocol.codec` turns these into either encoding and back. What
+a client sends is validated into one of these classes before any other code sees it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Count: TypeAlias = Annotated[int, Meta(ge=0, lt=2**32)]
 Tick: TypeAlias = Annotated[int, Meta(ge=0, lt=2**63)]
 
 
-class Message(Struct, rename="camel", frozen=True):
+class Message(Struct, rename="camel"):
     """What all messages share: the names of their keys."""
 
 

@@ -1,7 +1,7 @@
 """Where a reader stands in a room, and the one step forward it can take.
 
-Knows how to read; not where the bytes go. The WebSocket reader keeps the same numbers in compiled code for all its players at
-once; everyone else can use this.
+Knows how to read; not where the bytes go. The WebSocket reader keeps the same numbers in compiled code for
+all its players at once; everyone else can use this.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
-"""What was encoded in this tick: every frame is made once and shared by all who stand at the same position with the same view.
+"""What was encoded in this tick: every frame is made once and shared by all who stand at the same position
+with the same view.
 
-Knows keys and readings, not how a frame is made. Counts how often sharing worked, since the cost of a tick hangs on it.
+Knows keys and readings, not how a frame is made. Counts how often sharing worked, since the cost of a tick
+hangs on it.
 """
 
 from __future__ import annotations
@@ -23,7 +25,10 @@ class Encoding(StrEnum):
 
 
 class Reading(NamedTuple):
-    """What a read gives. `frame` is None when there is nothing to say; the reader's `position` is then as it was."""
+    """What a read gives.
+
+    `frame` is None when there is nothing to say; the reader's `position` is then as it was.
+    """
 
     reason: Reason
     position: Position | None

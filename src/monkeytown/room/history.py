@@ -15,8 +15,8 @@ __all__ = ["decide"]
 def decide(position: Position | None, now: Position, remembers: Callable[[int], bool]) -> Reason:
     """Why a reader at `position` gets a delta or a snapshot of a room that stands at `now`.
 
-    `remembers(tick)` says whether all despawns since that tick are still known; it is asked last, and only about ticks of
-    this history.
+    `remembers(tick)` says whether all despawns since that tick are still known; it is asked last, and only
+    about ticks of this history.
     """
     if position is None:
         return Reason.FIRST_READ

@@ -28,7 +28,8 @@ def hook_error(
 ) -> HookError:
     """The error of a hook, with the line of the game's own code where the exception passed through last.
 
-    When it never was in the game's code (a hook with the wrong parameters), the line is where `call` is defined.
+    When it never was in the game's code (a hook with the wrong parameters), the line is where `call` is
+    defined.
     """
     file, line = _defined_at(call)
     for frame, number in walk_tb(cause.__traceback__):

@@ -1,4 +1,6 @@
-"""A player as the room keeps it: beside the rules' `Player`, the events it must not miss and what is private to it."""
+"""A player as the room keeps it: beside the rules' `Player`, the events it must not miss and what is private
+to it.
+"""
 
 from __future__ import annotations
 

@@ -8,14 +8,16 @@ __all__ = ["MAX_NAME", "player_name"]
 
 MAX_NAME = 24  # characters
 
-# Characters that show nothing or turn the text around them: control, surrogate, private, unassigned, and the marks of direction.
-# Other format characters stay: families of emoji are joined by them.
+# Characters that show nothing or turn the text around them: control, surrogate, private, unassigned, and the
+# marks of direction. Other format characters stay: families of emoji are joined by them.
 _UNFIT = {"Cc", "Cs", "Co", "Cn"}
 _DIRECTION = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
 
 
 def player_name(wanted: str | None, number: int) -> str:
-    """The name that others see: `wanted` without what does not print, in one line, cut; or one made up from the number."""
+    """The name that others see: `wanted` without what does not print, in one line, cut; or one made up from
+    the number.
+    """
     kept = (
         " " if character.isspace() else character
         for character in wanted or ""

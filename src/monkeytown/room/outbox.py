@@ -1,12 +1,13 @@
 """What a player must not miss: a numbered, bounded stream of events, resumed by number.
 
-Knows numbers and bytes, not connections or encodings. Whatever is older than the window is gone, and asking for it gets an honest
-None instead of a part.
+Knows numbers and bytes, not connections or encodings. Whatever is older than the window is gone, and asking
+for it gets an honest None instead of a part.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from itertools import islice
 from typing import NamedTuple
 
@@ -22,15 +23,21 @@ MAX_EVENTS = 1024  # kept for a player
 
 
 class Event(NamedTuple):
-    """One numbered message. `payload` is its map as MessagePack, frozen when it was sent and shared by all who get it."""
+    """One numbered message.
+
+    `payload` is its map as MessagePack, frozen when it was sent and shared by all who get it.
+    """
 
     number: int
     type: str
     payload: msgspec.Raw
 
 
-def packed(payload: dict[str, object]) -> msgspec.Raw:
-    """A payload as it will travel. Raises where the rules sent it: TypeError or ValueError name what cannot be sent."""
+def packed(payload: Mapping[str, object]) -> msgspec.Raw:
+    """A payload as it will travel.
+
+    Raises where the rules sent it: TypeError or ValueError name what cannot be sent.
+    """
     try:
         content = msgspec.msgpack.encode(payload, enc_hook=_plain)
     except (OverflowError, RecursionError, UnicodeEncodeError) as error:
@@ -76,7 +83,9 @@ class Outbox:
         return self.last
 
     def since(self, number: int) -> list[Event] | None:
-        """All events after `number`, or None if they are not all here any more (or it is not a number of ours)."""
+        """All events after `number`, or None if they are not all here any more (or it is not a number of
+        ours).
+        """
         if not self.first - 1 <= number <= self.last:
             return None
         return list(islice(self._events, number + 1 - self.first, None))

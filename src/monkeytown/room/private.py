@@ -1,8 +1,8 @@
 """What one player alone is told: which entity is its own, and the owner-only values of the rows it owns.
 
-Knows the `private` message of docs/reference/wire.md, section 5, and its form in docs/reference/json.md; does not know when
-it is due. The number of the newest input is not here: it changes with every input, and the compiled fan-out writes it without
-help.
+Knows the `private` message of docs/reference/wire.md, section 5, and its form in docs/reference/json.md; does
+not know when it is due. The number of the newest input is not here: it changes with every input, and the
+compiled fan-out writes it without help.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ NO_TABLE = 255
 
 
 class Private(NamedTuple):
-    """The flags and the body of a `private` message. As JSON the body is what stands between the braces of the payload."""
+    """The flags and the body of a `private` message.
+
+    As JSON the body is what stands between the braces of the payload.
+    """
 
     flags: int
     body: bytes

@@ -1,6 +1,7 @@
 """How a reading is made: the decision, then the bytes.
 
-Knows tables, positions and the two encodings of a state; not who reads, and not what was made before (that is `encoded`).
+Knows tables, positions and the two encodings of a state; not who reads, and not what was made before (that is
+`encoded`).
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ class Reader:
         self.encoded = Encoded()
         self.now = Position(epoch, 0)
         self.disturbed = True
-        """Whether the rules may have written since the last commit: what was not encoded by then waits for the next one."""
+        """Whether the rules may have written since the last commit: what was not encoded by then waits for
+        the next one.
+        """
 
     def move(self, tick: int) -> None:
         """A new tick is committed."""

@@ -1,7 +1,7 @@
 """The room: one game being played. Rules on one side, whoever reads on the other, tables between them.
 
-A tick is: inputs in order, timers and `on_tick`, commit. Nothing in it waits. The room does not know who reads it, what time it
-is, or how long a tick may take; its host calls `step()` and sends what `read()` gives.
+A tick is: inputs in order, timers and `on_tick`, commit. Nothing in it waits. The room does not know who
+reads it, what time it is, or how long a tick may take; its host calls `step()` and sends what `read()` gives.
 """
 
 from __future__ import annotations
@@ -119,8 +119,8 @@ class Room:
     ) -> Reading:
         """What brings a reader from `position` to now; to be asked right after `step`.
 
-        Nothing, for now, if something has happened since then that the next step will show. Nothing for good if the rules
-        failed.
+        Nothing, for now, if something has happened since then that the next step will show. Nothing for good
+        if the rules failed.
         """
         if self._rules.failed is not None:
             return Reading(Reason.CONTINUED, position, None)
@@ -129,7 +129,10 @@ class Room:
     def private(
         self, member: Member, base: int | None, encoding: Encoding = Encoding.BINARY
     ) -> Private | None:
-        """What only this member is told, from tick `base` to now; None if nothing. After a snapshot `base` is None."""
+        """What only this member is told, from tick `base` to now; None if nothing.
+
+        After a snapshot `base` is None.
+        """
         return private_part(self.tables, member, base, encoding)
 
     # Players
@@ -149,7 +152,10 @@ class Room:
         return 0 < self.game.max_players <= len(self.members)
 
     def join(self, player_id: str, name: str | None = None) -> Player:
-        """Seats a player. Raises `Refusal` when there is no seat or the rules turn them away; they leave no trace then."""
+        """Seats a player.
+
+        Raises `Refusal` when there is no seat or the rules turn them away; they leave no trace then.
+        """
         self._still_open()
         if player_id in self.members:
             raise Refusal(code="GAME-004")
@@ -197,7 +203,8 @@ class Room:
         self._settle()
 
     def act(self, player_id: str, action: dict[str, Any], number: int = 0) -> None:
-        """A player does something that came as a map: it goes to `on_message`, or as an `input` into the next tick.
+        """A player does something that came as a map: it goes to `on_message`, or as an `input` into the next
+        tick.
 
         Raises `Refusal` if they are not here or the map is not an input of this game.
         """
@@ -283,7 +290,8 @@ class Room:
         self._commit()
 
     def advance(self, seconds: float) -> bool:
-        """Moves the time of a room without ticks, timer by timer. Returns whether any fired, so that `step` is due.
+        """Moves the time of a room without ticks, timer by timer. Returns whether any fired, so that `step`
+        is due.
 
         The host calls it before each event, and when `next_timer` says so.
         """
@@ -360,7 +368,7 @@ class Room:
         self._stage.post(self.members.values(), "error", {"code": code, "message": closing.reason})
 
 
-def _input_queue(schema: Schema) -> Queue[Any] | None:
+def _input_queue(schema: Schema) -> Queue | None:
     if schema.input is None or schema.input_description is None:
         return None
     return Queue(Layout(schema.input, schema.input_description["hash"]), INPUTS_PER_TICK)

@@ -1,7 +1,7 @@
 """The rules of one room: the game instance, and every call into it.
 
-Knows what a game is given and what becomes of its errors: a `Refusal` is for the player who asked, anything else is kept as the
-`HookError` that ends the room. Does not know seats, ticks or readers.
+Knows what a game is given and what becomes of its errors: a `Refusal` is for the player who asked, anything
+else is kept as the `HookError` that ends the room. Does not know seats, ticks or readers.
 """
 
 from __future__ import annotations

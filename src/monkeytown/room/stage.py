@@ -1,12 +1,12 @@
 """What the rules ask of their room, kept until the room acts on it.
 
-Events go to the outboxes at once (or, while a player is joining, once it is clear that they stay); kicks and the end of the room
-wait until the hook that asked for them has returned.
+Events go to the outboxes at once (or, while a player is joining, once it is clear that they stay); kicks and
+the end of the room wait until the hook that asked for them has returned.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -79,7 +79,7 @@ class RoomStage:
 
     # What the room does
 
-    def post(self, to: Iterable[Member], type: str, payload: dict[str, object]) -> None:
+    def post(self, to: Iterable[Member], type: str, payload: Mapping[str, object]) -> None:
         """A numbered message to these members."""
         self._append(to, type, packed(payload))
 
@@ -105,7 +105,10 @@ class RoomStage:
         return reowned
 
     def forget(self, member: Member) -> None:
-        """A member is gone, and so is what was still to be done for them. Events that waited are never sent."""
+        """A member is gone, and so is what was still to be done for them.
+
+        Events that waited are never sent.
+        """
         self._held = None
         self.members.pop(member.id)
         self.kicks.pop(member, None)

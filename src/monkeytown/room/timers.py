@@ -1,7 +1,7 @@
 """Calls that wait for game time.
 
-Knows a number called now, not where it comes from: the room moves it, tick by tick or event by event, so the same inputs
-fire the same timers in the same order.
+Knows a number called now, not where it comes from: the room moves it, tick by tick or event by event, so the
+same inputs fire the same timers in the same order.
 """
 
 from __future__ import annotations
@@ -16,14 +16,20 @@ from monkeytown.game import Timer
 __all__ = ["Scheduled", "Timers"]
 
 SHORTEST = 0.001
-"""Seconds; shorter delays count as this. So no timer fires in the tick that made it, and no chain of timers stops the clock."""
+"""Seconds; shorter delays count as this.
+
+So no timer fires in the tick that made it, and no chain of timers stops the clock.
+"""
 
 ROUNDING = 1e-6  # seconds: a delay of a whole number of ticks must not miss its tick by a rounding error
 FIRST_SWEEP = 64  # waiting timers before the cancelled ones among them are looked for
 
 
 class Scheduled(Timer):
-    """A timer as the room keeps it. One that repeats counts its calls from its start, so that rounding errors do not add up."""
+    """A timer as the room keeps it.
+
+    One that repeats counts its calls from its start, so that rounding errors do not add up.
+    """
 
     __slots__ = ("calls", "due", "interval", "start", "what")
 
@@ -45,7 +51,9 @@ class Scheduled(Timer):
 
 
 class Timers:
-    """All timers of a room, in the order in which they are due; those due together fire in the order they were made."""
+    """All timers of a room, in the order in which they are due; those due together fire in the order they
+    were made.
+    """
 
     __slots__ = ("_order", "_queue", "_sweep_at", "now")
 

@@ -1,7 +1,7 @@
 """What part of a room's state a reader sees.
 
-A view is a small value: readers with equal views at the same position share their frames. Owner-only columns are in no view; they
-travel in each player's private part.
+A view is a small value: readers with equal views at the same position share their frames. Owner-only columns
+are in no view; they travel in each player's private part.
 """
 
 from __future__ import annotations
