@@ -5,7 +5,7 @@
  */
 import { chatBox } from "../shared/chat.js";
 import { byId } from "../shared/dom.js";
-import { inventName, recall, remember } from "../shared/memory.js";
+import { greet } from "../shared/greeting.js";
 import { asked, enter } from "../shared/session.js";
 import { blip, soundButton } from "../shared/sound.js";
 import { Hud } from "./hud.js";
@@ -103,22 +103,6 @@ async function start(name) {
   canvas.focus({ preventScroll: true });
 }
 
-/** Ask who is there, unless the address says so (`?name=`). */
-function greet() {
-  const { name } = asked();
-  if (name) return start(name);
-  const dialog = byId("welcome");
-  const field = byId("name");
-  field.value = recall("name") || inventName();
-  dialog.addEventListener("cancel", (event) => event.preventDefault());
-  dialog.querySelector("form").addEventListener("submit", () => {
-    const chosen = field.value.trim() || inventName();
-    remember("name", chosen);
-    start(chosen);
-  });
-  dialog.showModal();
-}
-
 /** What a curious visitor or a test may look at in the console. */
 Object.defineProperty(window, "monkeytown", {
   value: Object.freeze({
@@ -147,4 +131,4 @@ addEventListener("keydown", (event) => {
 });
 soundButton(byId("sound"));
 requestAnimationFrame(frame);
-greet();
+greet().then(start);

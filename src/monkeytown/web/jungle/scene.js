@@ -8,7 +8,7 @@ import { follow } from "../shared/dom.js";
 import { Camera } from "./camera.js";
 import { Effects } from "./effects.js";
 import { Ground } from "./ground.js";
-import { Labels } from "./labels.js";
+import { Labels } from "../shared/labels.js";
 import { MonkeyPictures, paintBanana, picture, RADIUS } from "./monkeys.js";
 import { DAY, NIGHT } from "./palette.js";
 import { Trees } from "./trees.js";

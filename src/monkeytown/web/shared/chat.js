@@ -35,7 +35,7 @@ export function chatBox(box, room) {
   };
   room.on("chat", ({ playerId, name, text }) => {
     const speaker = element("b", { text: name });
-    speaker.style.setProperty("--speaker", `hsl(${hueOf(name)} 55% var(--speaker-light, 38%))`);
+    speaker.style.setProperty("--speaker", `hsl(${hueOf(name)} 55% var(--speaker-light))`);
     add(element("li", { class: playerId === room.client.id ? "own" : "" }, speaker, ` ${text}`));
   });
   return (text) => add(element("li", { class: "quiet", text }));

@@ -1,16 +1,17 @@
 /**
  * Names above heads, each written once into a picture: drawing text every frame is the slowest thing a canvas does.
  *
- * Knows text and a palette. Names that are no longer drawn are forgotten.
+ * Knows text and two colours. Names that are no longer drawn are forgotten.
  */
 const KEPT = 400;
 
 export class Labels {
   #pictures = new Map();
 
-  constructor(scale, palette) {
+  constructor(scale, { label, labelEdge }) {
     this.scale = scale;
-    this.palette = palette;
+    this.colour = label;
+    this.edge = labelEdge;
   }
 
   /** Draw text centred above a place on the screen. */
@@ -38,8 +39,8 @@ export class Labels {
     context.textBaseline = "middle";
     context.lineJoin = "round";
     context.lineWidth = edge;
-    context.strokeStyle = this.palette.labelEdge;
-    context.fillStyle = this.palette.label;
+    context.strokeStyle = this.edge;
+    context.fillStyle = this.colour;
     context.strokeText(text, edge, label.height / 2);
     context.fillText(text, edge, label.height / 2);
     return label;
