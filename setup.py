@@ -1,7 +1,7 @@
 """Builds the compiled core. Names of extensions are derived from their paths, so the two cannot drift apart.
 
-MONKEYTOWN_SAFE=1      bounds checks, None checks and overflow checks on (slower; the test suite runs on both builds)
-MONKEYTOWN_SANITIZE=1  AddressSanitizer and UndefinedBehaviorSanitizer (run with the sanitizer runtime preloaded)
+MONKEYTOWN_SAFE=1      bounds and None checks on (slower; the test suite runs on both builds)
+MONKEYTOWN_SANITIZE=1  AddressSanitizer and UBSan (run with the sanitizer runtime preloaded)
 MONKEYTOWN_ANNOTATE=1  an HTML page per module that shows where Python is called
 """
 
@@ -20,7 +20,11 @@ compile_args = ["-O3", "-g0", "-std=c11", "-Wno-unused-function", "-Wno-unreacha
 link_args = []
 macros = []
 if SANITIZE:
-    sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer"]
+    sanitizers = [
+        "-fsanitize=address,undefined",
+        "-fno-sanitize-recover=undefined",
+        "-fno-omit-frame-pointer",
+    ]
     compile_args += ["-O1", "-g", *sanitizers]
     link_args += sanitizers
     macros.append(("MONKEYTOWN_SANITIZE", "1"))
@@ -55,6 +59,7 @@ setup(
             "overflowcheck": False,
             "cdivision": True,
             "embedsignature": False,
+            "auto_pickle": False,
         },
     )
 )

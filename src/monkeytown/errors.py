@@ -60,11 +60,13 @@ class StartError(MonkeytownError):
 class HookError(MonkeytownError):
     """A hook of a game raised. It ends the room, never the process.
 
-    `file` and `line` point into the game's own code where the exception passed through it last; the exception itself is
-    `__cause__`.
+    `file` and `line` point into the game's own code, where the exception passed through it last; the exception
+    itself is `__cause__`.
     """
 
-    def __init__(self, *, game: str, hook: str, room: str, file: str, line: int, cause: BaseException) -> None:
+    def __init__(
+        self, *, game: str, hook: str, room: str, file: str, line: int, cause: BaseException
+    ) -> None:
         super().__init__(f"{game}.{hook} raised {type(cause).__name__}: {cause} ({file}:{line}, room {room})")
         self.game = game
         self.hook = hook

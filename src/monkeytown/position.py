@@ -1,6 +1,6 @@
 """Where a reader stands in a room's history: the one small value every reader keeps.
 
-Knows nothing else of the project. A tick alone is never enough: the epoch names the history the tick counts in.
+Knows nothing else of the project. A tick alone is never enough: the epoch names the history that it counts in.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Position(NamedTuple):
 
 
 class Reason(StrEnum):
-    """Why a read answered with a delta or with a snapshot. One function decides: `monkeytown.room.history.decide`."""
+    """Why a read answered with a delta or a snapshot. One function decides: `monkeytown.room.history.decide`."""
 
     CONTINUED = "continued"
     """The position is in this history and young enough: a delta."""

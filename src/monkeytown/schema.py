@@ -1,6 +1,6 @@
 """What a game declares: fields, entities, inputs, tables, and the schema that they add up to.
 
-Floor 2, pure. Knows the compiled core's `Field`, `Row`, `Record` and `Table`; knows nothing of rooms or players.
+Floor 2, pure. Knows the compiled core's `Field`, `Row`, `Record` and `Table`; nothing of rooms or players.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ def fixed(
 ) -> Field[float]:
     """A number from `lo` to `hi` that travels in multiples of `step`; a plain float in the game.
 
-    `predict="linear"` is for what moves: readers go on by the last tick's change, and only what differs travels. A value
-    out of range is clamped, or raises FieldError with `overflow="raise"`; NaN always raises.
+    `predict="linear"` is for what moves: readers go on by the last tick's change, and only what differs travels.
+    A value out of range is clamped, or raises FieldError with `overflow="raise"`; NaN always raises.
     """
     return Field(
         "fixed",
@@ -74,7 +74,7 @@ def fixed(
 def angle(
     bits: int = 8, *, predict: Predict = "hold", owner_only: bool = False, default: float | None = None
 ) -> Field[float]:
-    """An angle in radians, any number of turns in the game; 2**bits directions on the wire (`bits` from 1 to 31)."""
+    """An angle in radians, any number of turns in the game; 2**bits directions on the wire (1 to 31 bits)."""
     return Field("angle", bits=bits, predict=predict, owner_only=owner_only, default=default)
 
 
@@ -143,13 +143,14 @@ def ref(entity: str, /, *, owner_only: bool = False) -> Field[Any]: ...
 def ref(entity: Any, /, *, owner_only: bool = False) -> Field[Any]:
     """Another entity of the room, or None; None too once that entity is gone.
 
-    A class that is not defined yet (or the class itself) is given by its name. Exactly one table of the game holds it.
+    A class that is not defined yet (or the class itself) is given by its name. Exactly one table of the game
+    holds it.
     """
     return Field("ref", target=entity, owner_only=owner_only)
 
 
 def array(field: Field[Any] | type[bool], n: int) -> Field[Any]:
-    """`n` values of a numeric field, `bool` or `enum` side by side: read, written and iterated like a list of fixed length."""
+    """`n` values of a numeric field, `bool` or `enum` side by side, used like a list of fixed length."""
     if field is bool:
         field = boolean()
     if not isinstance(field, Field) or field.type in ("text", "blob") or field.count:
@@ -170,8 +171,8 @@ class _Fields:
         fields = list(cls._fields)
         for name, value in list(vars(cls).items()):
             if value is bool:
-                value = boolean()
-                setattr(cls, name, value)
+                setattr(cls, name, boolean())
+        for name, value in list(vars(cls).items()):
             if not isinstance(value, Field):
                 continue
             if name in cls._reserved or name.startswith("_"):
@@ -204,7 +205,7 @@ class Entity(Row, _Fields):
 
 
 class Input(Record, _Fields):
-    """What a player may send: subclass it and give it fields of fixed size. Values are clamped before the rules see them."""
+    """What a player may send: subclass it and give it fields. Values are clamped before the rules see them."""
 
     _reserved = frozenset({"fields"})
 
@@ -213,9 +214,8 @@ class Input(Record, _Fields):
         cls._collect()
         for field in cls._fields:
             if field.type in ("text", "blob", "ref") or field.count:
-                raise SchemaError(
-                    f"{cls.__name__}.{field.name}: an input has no {field.type if not field.count else 'array'}"
-                )
+                kind = "array" if field.count else field.type
+                raise SchemaError(f"{cls.__name__}.{field.name}: an input has no {kind}")
 
 
 class _Spec(Generic[E]):
@@ -310,9 +310,7 @@ class Schema:
         for spec in self.specs:
             for field in spec.entity.fields():
                 if field.type == "ref":
-                    tables[spec.name].bind_ref(
-                        field.name, tables[self.specs[self._target(spec, field)].name]
-                    )
+                    tables[spec.name].bind_ref(field.name, tables[self.specs[self._target(spec, field)].name])
             if spec.single:
                 tables[spec.name].spawn()
         return tables
@@ -344,8 +342,8 @@ class Schema:
         ]
         if len(places) != 1:
             raise SchemaError(
-                f"{spec.entity.__name__}.{field.name}: {len(places) or 'no'} tables of {self.name} hold {field.target!r}; "
-                "a ref needs exactly one"
+                f"{spec.entity.__name__}.{field.name}: {len(places) or 'no'} tables of {self.name} hold "
+                f"{field.target!r}; a ref needs exactly one"
             )
         return places[0]
 

@@ -4,14 +4,14 @@ Knows fields and slots, not tables or ticks: a tick arrives as a stamp. The game
 share; the wire's side is integers. `quantise` and `compare` join the two once per tick.
 """
 
-from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND, PyBUF_STRIDES, PyBUF_WRITABLE
+from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND, PyBUF_STRIDES
 from cpython.list cimport PyList_GET_ITEM
 from libc.math cimport M_PI, fmod, isfinite, isnan
-from libc.stdint cimport uint8_t, uint32_t
+from libc.stdint cimport uint8_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 
-from monkeytown._core.fields cimport ANGLE, BOOL, BYTE, ENUM, FIXED, INTEGER, OBJECT, REAL, REF, TEXT
+from monkeytown._core.fields cimport ANGLE, BOOL, BYTE, FIXED, INTEGER, OBJECT, REAL, REF, TEXT
 from monkeytown._core.rows cimport resize
 from monkeytown.errors import FieldError
 

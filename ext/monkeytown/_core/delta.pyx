@@ -60,7 +60,7 @@ cdef Plan best_plan(const uint32_t *lengths, uint32_t count) noexcept:
     return best
 
 
-cdef class Encoder:
+cdef class _Encoder:
     """Scratch memory and the writer that every frame is built in. One is enough: encoding holds the GIL."""
 
     cdef Writer out
@@ -244,7 +244,6 @@ cdef class Encoder:
         cdef uint64_t cost_all = 0, cost_some = 0
         cdef uint32_t lengths[33]
         cdef uint32_t all_bits = 0, previous = 0
-        cdef Plan plan
         cdef Column column
         cdef int lane
         count = <int32_t>mt_marked(rows.dirty, rows.extent, self.slots)
@@ -260,7 +259,7 @@ cdef class Encoder:
             for i in range(count):
                 all_bits |= self.ranks[i] - previous
                 previous = self.ranks[i] + 1
-            cost_some = min((n + 7) // 8 * 8, 16 + <uint64_t>count * mt_bit_length(all_bits))
+            cost_some = min(<uint64_t>(n + 7) // 8 * 8, 16 + <uint64_t>count * mt_bit_length(all_bits))
             for column in table.columns:
                 for lane in range(column.count):
                     if column.lanes[lane].corrected and not column.field.owner_only:
@@ -420,7 +419,7 @@ cdef class Encoder:
         return PyBytes_FromStringAndSize(<const char *>self.out.data, self.out.size)
 
 
-cdef Encoder encoder = Encoder()
+cdef _Encoder encoder = _Encoder()
 
 
 def snapshot(tuple tables not None, uint32_t epoch, int64_t tick):

@@ -31,7 +31,7 @@ cdef enum:
     HEAD_OUTLIERS = 0x40
 
 
-cdef class Applier:
+cdef class _Applier:
     """Scratch memory for reading frames. One is enough: applying holds the GIL."""
 
     cdef Reader source
@@ -444,7 +444,7 @@ cdef class Applier:
         return Position(epoch, tick)
 
 
-cdef Applier applier = Applier()
+cdef _Applier applier = _Applier()
 
 
 def apply(bytes frame not None, tuple tables not None, position):

@@ -5,7 +5,7 @@ tick into wire values, stamps what differs from the prediction, and remembers wh
 bytes; `delta` reads what is here.
 """
 
-from libc.stdlib cimport free, malloc, realloc
+from libc.stdlib cimport free, realloc
 from libc.string cimport memmove, memset
 
 from monkeytown._core.fields cimport OBJECT, REF

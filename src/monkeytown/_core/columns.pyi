@@ -2,8 +2,11 @@
 
 from typing import Any
 
+from typing_extensions import disjoint_base
+
 from monkeytown._core.fields import Field
 
+@disjoint_base
 class Column:
     """One field of all rows. `numpy.asarray(table.x)` shares its memory: shape (extent,), or (extent, n) for an array field.
 

@@ -4,14 +4,14 @@ from typing import Any, Generic, Literal, Self, TypeVar, overload
 
 from typing_extensions import disjoint_base
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 @disjoint_base
 class Holder:
     """Something with fields: a row of a table or an input record."""
 
 @disjoint_base
-class Field(Generic[T]):
+class Field(Generic[_T]):
     """One attribute of an entity or an input. Made by the functions of `monkeytown.schema`, which document the parameters."""
 
     name: str
@@ -31,7 +31,7 @@ class Field(Generic[T]):
     values: tuple[str, ...]
     enum_class: type | None
     target: Any
-    default: T
+    default: _T
     index: int
     """Place among the fields of its class; -1 before it is bound."""
 
@@ -51,13 +51,13 @@ class Field(Generic[T]):
         predict: Literal["hold", "linear"] = "hold",
         overflow: Literal["clamp", "raise"] = "clamp",
         owner_only: bool = False,
-        default: T | None = None,
+        default: _T | None = None,
     ) -> None: ...
     @overload
     def __get__(self, holder: None, owner: Any, /) -> Self: ...
     @overload
-    def __get__(self, holder: Holder, owner: Any, /) -> T: ...
-    def __set__(self, holder: Holder, value: T, /) -> None: ...
+    def __get__(self, holder: Holder, owner: Any, /) -> _T: ...
+    def __set__(self, holder: Holder, value: _T, /) -> None: ...
     def __set_name__(self, owner: Any, name: str) -> None: ...
     def bind(self, owner: str, name: str, index: int) -> None:
         """Called once by the class that the field belongs to."""

@@ -12,6 +12,7 @@ class Record(Holder):
 
     def __init__(self, **values: Any) -> None: ...
 
+@disjoint_base
 class Layout:
     """Where the fields of an input class lie in a `player_input` message."""
 
@@ -27,6 +28,7 @@ class Layout:
     def pack(self, record: Record, number: int, acknowledged: int = 0) -> bytes:
         """A whole `player_input` message."""
 
+@disjoint_base
 class Queue:
     """Inputs that wait for the next tick, in order of arrival, at most `per_player` of each player: the newest ones."""
 

@@ -8,8 +8,8 @@ from typing_extensions import disjoint_base
 from monkeytown._core.columns import Column
 from monkeytown._core.fields import Holder
 
-R = TypeVar("R", bound=Row)
-D = TypeVar("D")
+_R = TypeVar("_R", bound=Row)
+_D = TypeVar("_D")
 
 @disjoint_base
 class Row(Holder):
@@ -32,7 +32,8 @@ class Row(Holder):
     def alive(self) -> bool:
         """False once the entity is gone; its fields then raise Gone."""
 
-class Table(Generic[R]):
+@disjoint_base
+class Table(Generic[_R]):
     """Rows of one entity class, up to `capacity` of them.
 
     Iterating gives the rows in order of their slots; rows may be spawned and despawned meanwhile. `table.x` is the column
@@ -40,7 +41,7 @@ class Table(Generic[R]):
     """
 
     name: str
-    entity: type[R]
+    entity: type[_R]
     single: bool
     has_private: bool
     """Whether some field is owner_only."""
@@ -54,33 +55,33 @@ class Table(Generic[R]):
     moving: bool
     """Some predicted value is in motion."""
 
-    def __new__(cls, name: str, entity: type[R], capacity: int, single: bool = False) -> Table[R]: ...
+    def __new__(cls, name: str, entity: type[_R], capacity: int, single: bool = False) -> Table[_R]: ...
     def __getattr__(self, name: str) -> Column: ...
     def __len__(self) -> int: ...
     def __bool__(self) -> bool: ...
-    def __iter__(self) -> Iterator[R]: ...
-    def __getitem__(self, id: int) -> R: ...
-    def __contains__(self, key: object) -> bool: ...
+    def __iter__(self) -> Iterator[_R]: ...
+    def __getitem__(self, id: int, /) -> _R: ...
+    def __contains__(self, key: object, /) -> bool: ...
     @overload
-    def get(self, id: int) -> R | None: ...
+    def get(self, id: int) -> _R | None: ...
     @overload
-    def get(self, id: int, default: D) -> R | D: ...
-    def row(self, slot: int) -> R:
+    def get(self, id: int, default: _D) -> _R | _D: ...
+    def row(self, slot: int) -> _R:
         """The row in a slot: what an index into a column belongs to. KeyError if the slot is free."""
 
-    def spawn(self, *, owner: int = 0, **values: Any) -> R:
+    def spawn(self, *, owner: int = 0, **values: Any) -> _R:
         """A new row, with the defaults of its fields where no value is given. `owner` is a player's number.
 
         Raises TableFull at the capacity and FieldError for a value that its field refuses.
         """
 
-    def despawn(self, row: R | int) -> None:
+    def despawn(self, row: _R | int) -> None:
         """Ends a row, given as itself or by id. KeyError if it is gone already."""
 
     def clear(self) -> None:
         """Ends all rows."""
 
-    def id_for(self, row: R | int) -> int: ...
+    def id_for(self, row: _R | int) -> int: ...
     def bind_ref(self, field: str, target: Table[Any]) -> None: ...
     def pin(self) -> None:
         """From now on the arrays do not move: memory for the whole capacity is taken."""
@@ -95,12 +96,13 @@ class Table(Generic[R]):
     def alive(self) -> memoryview:
         """Which slots are in use: a read-only copy of booleans as long as the columns."""
 
+@disjoint_base
 class Places:
     """The places of an array field of one row: reads, writes, iterates like a list of fixed length."""
 
     def __len__(self) -> int: ...
-    def __getitem__(self, index: Any) -> Any: ...
-    def __setitem__(self, index: int, value: Any) -> None: ...
+    def __getitem__(self, index: Any, /) -> Any: ...
+    def __setitem__(self, index: int, value: Any, /) -> None: ...
     def __iter__(self) -> Iterator[Any]: ...
 
 def commit(tables: Sequence[Table[Any]], tick: int) -> None:
