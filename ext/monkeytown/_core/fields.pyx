@@ -78,7 +78,7 @@ cdef class Field:
         elif self.kind == ANGLE:
             self.storage = REAL
             self.check_bits(31)
-            self.scale = (1 << self.bits) / (2 * M_PI)
+            self.scale = <double>(<int64_t>1 << self.bits) / (2 * M_PI)
             self.largest = (1u << self.bits) - 1
         elif self.kind in (UINT, REF):
             self.storage = INTEGER

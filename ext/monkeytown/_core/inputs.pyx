@@ -58,7 +58,7 @@ cdef Py_ssize_t take_varint(const uint8_t *message, Py_ssize_t length, Py_ssize_
     cdef int i
     value[0] = 0
     for i in range(most):
-        if at >= length:
+        if at >= length or (i == 9 and message[at] > 1):
             return -1
         value[0] |= <uint64_t>(message[at] & 0x7F) << (7 * i)
         at += 1

@@ -15,9 +15,9 @@ from monkeytown._core.wire cimport Writer, mt_zigzag
 
 
 cdef object plain(Column column, int32_t slot, int lane):
-    """One value in terms of JSON: numbers rounded to what a step can tell apart, enums by name, refs by id or null."""
+    """One value in terms of JSON: numbers to 10 significant digits, enums by name, refs by id or null."""
     if column.field.storage == REAL:
-        return round(column.field.wire_to_real(column.lanes[lane].wire[slot]), 6)
+        return float(f"{column.field.wire_to_real(column.lanes[lane].wire[slot]):.10g}")
     if column.field.kind == ENUM:
         return column.field.values[column.lanes[lane].wire[slot]]
     if column.field.kind == REF:
