@@ -58,6 +58,30 @@ def schema_message(made: schema.Schema, game: str = "game") -> dict[str, Any]:
     return {"gameId": "room", "game": game, "tickRate": 60, **made.describe()}
 
 
+def specs_of(tables: list[dict[str, Any]]) -> tuple[TableSpec, ...]:
+    """The way back: specs from the `tables` of a schema message."""
+
+    def field_of(told: dict[str, Any]) -> FieldSpec:
+        more = {key: told[key] for key in ("lo", "hi", "step", "max") if key in told}
+        if "table" in told:
+            more["target"] = tables[told["table"]]["name"]
+        return FieldSpec(
+            told["name"],
+            told["type"],
+            bits=told["bits"],
+            values=tuple(told.get("values", ())),
+            count=told["count"],
+            linear=told["predict"] == "linear",
+            owner_only=told["ownerOnly"],
+            **more,
+        )
+
+    return tuple(
+        TableSpec(told["name"], tuple(map(field_of, told["fields"])), told["capacity"], told["single"])
+        for told in tables
+    )
+
+
 class Twin:
     """A room's tables twice. Rows are named by id; values are what a game would assign."""
 

@@ -1,0 +1,155 @@
+"""The golden frames: the core still makes them, every reader here reads them, and they show all of the document."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monkeytown import schema
+from monkeytown._core import delta, mirror
+from monkeytown.position import Position
+from tests import naive_client, naive_reader
+from tests.naive_reader import NaiveReader
+from tests.naive_wire import Cursor
+from tests.twin import declared_game, specs_of
+from tests.vectors import make
+
+GAME_STATE = 0x43
+FOLDER = Path(make.__file__).parent
+NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
+
+
+def vector(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text())
+    return found
+
+
+@pytest.fixture(scope="module")
+def made() -> dict[str, dict[str, Any]]:
+    return make.all_documents()
+
+
+def test_every_scenario_is_committed(made: dict[str, dict[str, Any]]) -> None:
+    assert sorted(made) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_core_makes_the_same_bytes(name: str, made: dict[str, dict[str, Any]]) -> None:
+    assert made[name] == vector(name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_naive_reader_reads_them(name: str) -> None:
+    document = vector(name)
+    reader = NaiveReader(document["schema"])
+    for frame in document["frames"]:
+        reader.apply(bytes.fromhex(frame["hex"]))
+        assert make.plain(reader.tables) == frame["state"]
+        assert make.plain(reader.steps) == frame["steps"]
+        assert reader.position == (tuple(frame["position"]) if frame["position"] else None)
+        if "private" in frame:
+            assert_private(reader, frame["private"])
+        if "event" in frame and frame["event"]["number"]:
+            event = frame["event"]
+            number, kind, body = reader.events[-1]
+            assert (number, kind, make.plain(body)) == (event["number"], event["kind"], event["body"])
+
+
+def assert_private(reader: NaiveReader, expected: dict[str, Any]) -> None:
+    own = expected["ownEntity"]
+    assert reader.own_entity == (tuple(own) if own else None)
+    assert reader.acknowledged_input == expected["acknowledgedInput"]
+    held = make.plain(reader.private)
+    for table, rows in expected["values"].items():
+        assert {id: held[table][id] for id in rows} == rows
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_core_reads_them(name: str) -> None:
+    document = vector(name)
+    tables = tuple(schema.Schema(declared_game(specs_of(document["schema"]["tables"]))).build().values())
+    position: Position | None = None
+    for frame in document["frames"]:
+        message = bytes.fromhex(frame["hex"])
+        if message[0] != GAME_STATE:
+            continue
+        position = mirror.apply(message, tables, position)
+        assert list(position) == frame["position"]
+        onward = NaiveReader(document["schema"])
+        onward.apply(delta.snapshot(tables, position.epoch, position.tick))
+        assert make.plain(onward.tables) == frame["state"]
+        assert make.plain(onward.steps) == frame["steps"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_naive_packer_makes_and_reads_what_clients_send(name: str) -> None:
+    document = vector(name)
+    layout = document["schema"]["input"]
+    for told in document.get("inputs", []):
+        body = {key: told[key] for key in ("number", "acknowledged", "fields")}
+        assert naive_client.unpack(bytes.fromhex(told["hex"]), layout) == ("player_input", body)
+        assert naive_client.pack("player_input", body, layout).hex() == told["hex"]
+    for told in document.get("messages", []):
+        assert naive_client.unpack(bytes.fromhex(told["hex"])) == (told["name"], told["body"])
+        assert naive_client.unpack(naive_client.pack(told["name"], told["body"])) == (
+            told["name"],
+            told["body"],
+        )
+
+
+class Watch:
+    """What the naive reader met in the golden frames."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.row_sets: set[tuple[str, int]] = set()
+        self.widths: dict[str, set[int]] = {}
+        self._part = ""
+        for part in ("gone", "entered", "residuals", "corrected"):
+            self._follow(monkeypatch, part)
+        row_set, values = Cursor.row_set, Cursor.values
+
+        def watched_row_set(cursor: Cursor, count: int) -> list[int]:
+            kind = cursor.data[cursor.at]
+            found = row_set(cursor, count)
+            self.row_sets.add((self._part, kind))
+            return found
+
+        def watched_values(cursor: Cursor, count: int, width: int) -> list[int]:
+            self.widths.setdefault(self._part, set()).add(width)
+            return values(cursor, count, width)
+
+        monkeypatch.setattr(Cursor, "row_set", watched_row_set)
+        monkeypatch.setattr(Cursor, "values", watched_values)
+
+    def _follow(self, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
+        known = getattr(naive_reader, part)
+
+        def followed(*arguments: Any) -> Any:
+            self._part = part
+            return known(*arguments)
+
+        monkeypatch.setattr(naive_reader, part, followed)
+
+
+def test_they_show_every_part_of_the_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = Watch(monkeypatch)
+    flags, columns = set(), set()
+    for name in NAMES:
+        document = vector(name)
+        reader = NaiveReader(document["schema"])
+        for frame in document["frames"]:
+            message = bytes.fromhex(frame["hex"])
+            reader.apply(message)
+            flags.add(message[0] << 8 | message[1] if message[0] == GAME_STATE else message[0])
+        for table in document["schema"]["tables"]:
+            columns |= {(f["type"], f["predict"], f["ownerOnly"], f["count"] > 0) for f in table["fields"]}
+    assert watch.row_sets >= {(part, kind) for part in ("residuals", "corrected") for kind in range(3)}
+    assert watch.widths["residuals"] == set(range(33))
+    assert watch.widths["entered"] >= {0, 1, 32}
+    assert watch.widths["corrected"] >= {0, 1, 32}
+    assert flags == {0x4300, 0x4301, 0x4302, 0x41, 0x42, 0x44, 0x45, 0x46, 0x47, 0x48, 0x49}
+    assert {kind for kind, *_ in columns} == set(naive_reader.TYPES)
+    assert {predict for _, predict, *_ in columns} == {"hold", "linear"}
+    assert any(owner_only for _, _, owner_only, _ in columns)
+    assert any(an_array for *_, an_array in columns)
