@@ -1,0 +1,169 @@
+"""One room as a client sees it: its tables, its players, its events, and what a player may do in it.
+
+Pure: takes in messages and hands bytes to a `send` that it was given. It must not know whether there is a connection
+at the moment; `connection` swaps the room's content under it after a loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from monkeytown._core.inputs import Layout
+from monkeytown._core.state import Table
+from monkeytown.client import messages
+from monkeytown.client.events import Emitter
+from monkeytown.client.mirror import Mirror, input_layout
+from monkeytown.position import Position
+from monkeytown.protocol.messages import (
+    ChatMessage,
+    GameEvent,
+    LeaveGame,
+    PlayerJoined,
+    PlayerLeft,
+    Schema,
+)
+
+__all__ = ["MirrorSource", "Player", "Room", "State"]
+
+MirrorSource = Callable[[dict[str, Any]], Mirror]
+"""Makes (or finds) the mirror for a room of this schema."""
+
+BUILT_IN = frozenset(
+    {
+        "state",
+        "chat",
+        "player_joined",
+        "player_left",
+        "event",
+        "error",
+        "reconnecting",
+        "reconnected",
+        "close",
+    }
+)
+
+
+class Player(NamedTuple):
+    """Somebody in the room."""
+
+    id: str
+    name: str
+
+
+class State(NamedTuple):
+    """A `game_state` that was applied: the tables are new."""
+
+    tick: int
+    snapshot: bool
+    size: int
+
+
+class Room(Emitter):
+    """A room that this client is in. Made by `Client.join`.
+
+    Events: `state` (State), `chat` (a map of playerId, name and text), `player_joined` and `player_left` (Player),
+    `event` (a map of event and data: everything the game sends), every event of the game under its own name with its
+    data, `error` (Refusal), `reconnecting`, `reconnected`, `close`.
+    """
+
+    def __init__(self, schema: Schema, send: Callable[[bytes], bool], mirrors: MirrorSource) -> None:
+        super().__init__()
+        self._send = send
+        self._mirrors = mirrors
+        self.open = True
+        self.received = 0
+        self.load(schema)
+
+    def load(self, schema: Schema) -> None:
+        """Begin anew with a room: the first time, and after each loss of the connection."""
+        self.id = schema.game_id
+        self.game = schema.game
+        self.tick_rate = schema.tick_rate
+        self.schema: dict[str, Any] = msgspec.to_builtins(schema)
+        self.mirror = self._mirrors(self.schema)
+        self.layout: Layout | None = input_layout(self.schema)
+        self.position: Position | None = None
+        self.players: dict[str, Player] = {}
+        self.entity: Any = None
+        self.inputs_sent = 0
+        self.input_seen = 0
+
+    @property
+    def tables(self) -> dict[str, Table[Any]]:
+        """The room's tables by name. Read them; what you write is overwritten by the next state."""
+        return self.mirror.tables
+
+    @property
+    def tick(self) -> int:
+        """The tick of the newest state here."""
+        return self.position.tick if self.position else 0
+
+    @property
+    def epoch(self) -> int:
+        """The history that the tick counts in."""
+        return self.position.epoch if self.position else 0
+
+    def input(self, fields: Mapping[str, Any] | None = None, **more: Any) -> int:
+        """Send an input: fields of the game's input class, or any map if it has none.
+
+        Returns the input's number; 0 while the connection is away: then it is dropped, since an old input is of no use.
+        """
+        action = {**(fields or {}), **more}
+        number = self.inputs_sent + 1
+        if self.layout is None:
+            data = messages.encode_action(action)
+        else:
+            data = self.layout.pack(self.layout.input_class(**action), number, self.tick)
+        if not self._send(data):
+            return 0
+        self.inputs_sent = number
+        return number
+
+    def chat(self, text: str) -> None:
+        """Say something to everyone in the room."""
+        self._send(messages.encode(ChatMessage(text)))
+
+    def leave(self) -> None:
+        """Leave for good; the connection stays."""
+        if self.open:
+            self.open = False
+            self._send(messages.encode(LeaveGame()))
+
+    # ---- what comes in ----
+
+    def receive(self, message: messages.Message) -> None:
+        """Take in one message of the server and tell the listeners."""
+        payload = message.payload
+        if message.type == "game_state":
+            self._receive_state(payload)
+        elif message.type == "private":
+            self._receive_private(payload)
+        elif isinstance(payload, PlayerJoined):
+            player = self.players[payload.id] = Player(payload.id, payload.name)
+            self.emit("player_joined", player)
+        elif isinstance(payload, PlayerLeft):
+            gone = self.players.pop(payload.player_id, None)
+            if gone is not None:
+                self.emit("player_left", gone)
+        elif isinstance(payload, GameEvent):
+            self._receive_event(payload)
+
+    def _receive_state(self, frame: bytes) -> None:
+        applied = self.mirror.apply(frame, self.position)
+        self.position = applied.position
+        self.emit("state", State(applied.position.tick, applied.snapshot, len(frame)))
+
+    def _receive_private(self, message: bytes) -> None:
+        private = self.mirror.read_private(message)
+        if private.input_seen is not None:
+            self.input_seen = private.input_seen
+        if private.names_entity:
+            self.entity = private.entity
+
+    def _receive_event(self, event: GameEvent) -> None:
+        self.emit("event", {"event": event.event, "data": event.data})
+        if event.event == "chat" or event.event not in BUILT_IN:
+            self.emit(event.event, event.data)
