@@ -122,13 +122,30 @@ describe("the state decoder", () => {
         const state = new State(spec);
         model.spawn(0, 5, [100]);
         model.spawn(1, 2, [250]);
-        model.tables[0].get(5).steps[0] = -7;
+        model.tables[0].get(5).steps[0] = -(2 ** 30) - 7;
         model.tables[1].get(2).steps[0] = 3;
         model.commit();
         feed(state, model.snapshot());
-        feed(state, Uint8Array.from([0x43, 0, ...varint(3), ...varint(1 + 2 ** 31), ...varint(2 ** 31)]));
-        assert.equal(state.tables[0].columns.x.wire[5], Number(BigInt.asIntN(32, 100n - 7n * 2n ** 31n)));
-        assert.equal(state.tables[1].columns.h.wire[2], Number((250n + 3n * 2n ** 31n) & 255n));
+        feed(state, Uint8Array.from([0x43, 0, ...varint(3), ...varint(2 ** 31), ...varint(2 ** 31 - 1)]));
+        assert.equal(state.tables[0].columns.x.wire[5], Number(BigInt.asIntN(32, 100n - (2n ** 30n + 7n) * (2n ** 31n - 1n))));
+        assert.equal(state.tables[1].columns.h.wire[2], Number((250n + 3n * (2n ** 31n - 1n)) & 255n));
+    });
+
+    test("tells a row that stayed through a snapshot from one that entered", () => {
+        const spec = schema([table("a", [field("x", "uint")])]);
+        const model = new Model(spec, seeded(1));
+        const state = new State(spec);
+        model.spawn(0, 1, [5]);
+        model.spawn(0, 2, [5]);
+        model.commit();
+        feed(state, model.snapshot());
+        model.tables[0].delete(1);
+        model.tables[0].get(2).values[0] = 6;
+        model.spawn(0, 3, [7]);
+        model.commit();
+        feed(state, model.snapshot());
+        const [rows] = state.tables;
+        assert.deepEqual([[...rows.entered], [...rows.changed], [...rows.gone]], [[3], [2], [2 ** 20 + 1]]);
     });
 
     test("gives values as the game means them", () => {
