@@ -55,7 +55,12 @@ export class Effects {
         this.#add(SPARK, x, y, (spark / 9) * TURN, 70 + Math.random() * 60, 0.5);
       }
     }
-    if (words) this.#words.push({ x, y: y - 26, text: words, age: 0 });
+    if (words) this.say(x, y, words);
+  }
+
+  /** Words that rise and fade. */
+  say(x, y, text) {
+    this.#words.push({ x, y: y - 26, text, age: 0 });
     if (this.#words.length > 30) this.#words.shift();
   }
 

@@ -4,7 +4,7 @@
  * Knows every other module of this folder; they do not know each other's business.
  */
 import { chatBox } from "../shared/chat.js";
-import { byId } from "../shared/dom.js";
+import { byId, element } from "../shared/dom.js";
 import { greet } from "../shared/greeting.js";
 import { asked, enter } from "../shared/session.js";
 import { blip, soundButton } from "../shared/sound.js";
@@ -17,6 +17,7 @@ import { Troop } from "./troop.js";
 const GAME = "jungle";
 const INPUT_EVERY = 1000 / 30; // milliseconds between two inputs while the wish changes
 const INPUT_AGAIN = 400; // and while it does not
+const ROUND_SHOWN = 7000; // milliseconds
 const NOBODY = { x: new Float64Array(0), y: new Float64Array(0), slots: new Int32Array(0) };
 
 const canvas = byId("arena");
@@ -79,6 +80,15 @@ function ownOnPage() {
 
 const steering = new Steering({ canvas, stick: byId("stick"), knob: byId("knob"), runButton: byId("run"), origin: ownOnPage });
 
+/** Name the winners of a round for a while. */
+function announce(best) {
+  const box = byId("round");
+  byId("winners").replaceChildren(...best.map(({ name, bananas }) => element("li", {}, element("b", { text: name }), ` ${bananas}`)));
+  box.hidden = false;
+  blip(520, 1040, 0.4);
+  setTimeout(() => (box.hidden = true), ROUND_SHOWN);
+}
+
 async function start(name) {
   const wanted = asked();
   const room = await enter(wanted.room || GAME, { name, chip: byId("connection") });
@@ -98,6 +108,11 @@ async function start(name) {
     },
   });
   play = { room, troop, steering, hud: new Hud(room), minimap: new Minimap(byId("minimap")), wish: null, sentAt: 0, walkers: [] };
+  room.on("bumped", ({ by, lost }) => {
+    const { target } = play;
+    if (target) scene.effects.say(target.x, target.y, lost ? `${by} took ${lost}` : `${by} ran into you`);
+  });
+  room.on("round", ({ best }) => announce(best));
   chatBox(byId("chat"), room);
   document.body.classList.add("playing");
   canvas.focus({ preventScroll: true });

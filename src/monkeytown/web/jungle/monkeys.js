@@ -44,17 +44,19 @@ export class MonkeyPictures {
     if (walker.stunned) this.#drawStars(context, x, y, time);
   }
 
-  /** A ring on the ground around the player's own monkey. */
-  drawOwn(context, x, y, time, still) {
-    const swell = still ? 0 : Math.sin(time * 3) * 1.5;
-    context.strokeStyle = this.palette.own;
-    context.lineWidth = 2.5 * this.scale;
-    context.setLineDash([9 * this.scale, 7 * this.scale]);
-    context.lineDashOffset = still ? 0 : -time * 12 * this.scale;
+  /** A ring on the ground around the player's own monkey: as much of it as there is breath to run. */
+  drawOwn(context, x, y, breath) {
+    const radius = (RADIUS + 15) * this.scale;
+    context.lineCap = "round";
+    context.lineWidth = 4 * this.scale;
+    context.strokeStyle = this.palette.shade;
     context.beginPath();
-    context.arc(x, y, (RADIUS + 15 + swell) * this.scale, 0, TURN);
+    context.arc(x, y, radius, 0, TURN);
     context.stroke();
-    context.setLineDash([]);
+    context.strokeStyle = breath < 0.25 ? this.palette.outOfBreath : this.palette.own;
+    context.beginPath();
+    context.arc(x, y, radius, -TURN / 4, -TURN / 4 + TURN * breath);
+    context.stroke();
   }
 
   #drawStars(context, x, y, time) {

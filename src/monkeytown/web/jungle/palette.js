@@ -28,6 +28,7 @@ export const DAY = {
   label: "#ffffff",
   labelEdge: "rgba(20, 40, 18, .78)",
   own: "rgba(255, 250, 215, .9)",
+  outOfBreath: "#ff7a5c",
   dust: "#e6d6a8",
   firefly: "",
 };

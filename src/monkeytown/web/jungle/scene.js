@@ -75,7 +75,7 @@ export class Scene {
   }
 
   /**
-   * Draw one frame. `walkers`: x, y, heading, hue, walked, running, stunned, name, own. `bananas`: columns x and y with the
+   * Draw one frame. `walkers`: x, y, heading, hue, walked, running, stunned, breath, name, own. `bananas`: columns x and y with the
    * slots in use. `target`: where the camera looks.
    */
   draw(walkers, bananas, target, elapsed, time) {
@@ -116,7 +116,7 @@ export class Scene {
     for (const walker of seen) {
       const x = camera.screenX(walker.x);
       const y = camera.screenY(walker.y);
-      if (walker.own) this.pictures.drawOwn(context, x, y, time, this.#calm);
+      if (walker.own) this.pictures.drawOwn(context, x, y, walker.breath);
       this.pictures.draw(context, x, y, walker, time);
       if (walker.running && Math.random() < elapsed * 14) this.effects.dust(walker.x, walker.y, walker.heading);
     }

@@ -3,8 +3,7 @@
  *
  * Knows the room and Jungle's tables. Knows nothing of pixels; tells of happenings through callbacks.
  */
-import { hueOf } from "../shared/dom.js";
-
+const FULL_BREATH = 15; // of the field `breath`
 const TELEPORT = 120; // world units in one frame: nobody walks that far, so no stride is counted
 
 export class Troop {
@@ -44,10 +43,10 @@ export class Troop {
     const { ids, columns } = this.monkeys;
     let walker = this.#walkers[slot];
     if (walker?.id !== ids[slot]) {
-      const name = columns.name.get(slot);
+      const now = (field) => columns[field].get(slot);
       walker = {
-        id: ids[slot], name, hue: hueOf(name), bananas: columns.bananas.get(slot),
-        x: 0, y: 0, heading: 0, walked: 0, running: false, stunned: false, own: false,
+        id: ids[slot], name: now("name"), hue: now("hue"), bananas: now("bananas"), breath: now("breath") / FULL_BREATH,
+        x: 0, y: 0, heading: 0, walked: 0, running: now("running"), stunned: now("stunned"), own: false,
       };
       this.#walkers[slot] = walker;
     }
@@ -61,5 +60,6 @@ export class Troop {
     if (row.stunned && !walker.stunned) this.bumped(walker);
     walker.stunned = row.stunned;
     walker.running = row.running;
+    walker.breath = row.breath / FULL_BREATH;
   }
 }

@@ -11,6 +11,7 @@ import { fitCanvas } from "../shared/meter.js";
 const COLOURS = ["#2f9e63", "#e5a812", "#3f83d8", "#d4527a", "#8a63d2", "#1f9ea3"];
 const NUMBERS = new Set(["fixed", "uint", "sint"]);
 const ROOM_FOR_LABEL = 7000; // square CSS pixels; with less the labels would cover each other
+const WIDE = 16; // bits; whole numbers wider than this hardly use their range
 const MARGIN = 10; // CSS pixels around the field
 
 const find = (table, type) => table.fields.find((field) => field.type === type && !field.count && !field.ownerOnly);
@@ -26,7 +27,7 @@ export function fieldsFor(room, container) {
   const spaces = new Map();
   Object.values(room.tables).filter(hasPlaces).forEach((table, place) => {
     const layer = layerFor(table, COLOURS[place % COLOURS.length]);
-    const key = JSON.stringify([layer.x.lo, layer.x.hi, layer.y.lo, layer.y.hi]);
+    const key = JSON.stringify([rangeOf(layer.x), rangeOf(layer.y)]);
     if (!spaces.has(key)) spaces.set(key, []);
     spaces.get(key).push(layer);
   });
@@ -35,6 +36,13 @@ export function fieldsFor(room, container) {
 
 function layerFor(table, colour) {
   return { table, colour, x: axis(table, "x"), y: axis(table, "y"), angle: find(table, "angle"), label: find(table, "text") };
+}
+
+/** From where to where a coordinate may go; null where the schema leaves it as good as open. */
+function rangeOf({ type, bits, lo, hi }) {
+  if (type === "fixed") return [lo, hi];
+  if (bits > WIDE) return null;
+  return type === "uint" ? [0, 2 ** bits] : [-(2 ** (bits - 1)), 2 ** (bits - 1)];
 }
 
 class Field {
@@ -46,12 +54,12 @@ class Field {
     this.room = room;
     // the layer with the most to say lies on top
     this.layers = [...layers].sort((one, other) => weight(one) - weight(other));
-    const { x, y } = layers[0];
-    this.#extent = { left: x.lo ?? 0, right: x.hi ?? 1, top: y.lo ?? 0, bottom: y.hi ?? 1, fixed: x.type === "fixed" && y.type === "fixed" };
+    const [across, down] = [rangeOf(layers[0].x), rangeOf(layers[0].y)];
+    const [left, right, top, bottom] = [...(across ?? [0, 1]), ...(down ?? [0, 1])];
+    this.#extent = { left, right, top, bottom, fixed: Boolean(across && down) };
     this.canvas = element("canvas", { role: "img", "aria-label": `Positions of ${layers.map((layer) => layer.table.name).join(", ")}` });
     this.counts = layers.map((layer) => this.#legend(layer));
     container.append(element("section", { class: "card field" }, this.canvas, element("div", { class: "legend" }, ...this.counts.map(({ line }) => line))));
-    const { left, right, top, bottom } = this.#extent;
     const shape = (right - left) / (bottom - top);
     this.canvas.style.setProperty("--shape", String(Math.min(2.4, Math.max(0.8, shape))));
     follow("(prefers-color-scheme: dark)", (night) => {
@@ -163,7 +171,7 @@ class Field {
     return { x: column(x), y: column(y), heading: column(angle) };
   }
 
-  /** Whole numbers have no range in the schema: the field takes in whatever was seen. */
+  /** Without a range in the schema, the field takes in whatever was seen. */
   #grow() {
     const space = this.#extent;
     for (const { table, x, y } of this.layers) {
