@@ -34,8 +34,8 @@ __all__ = [
 Text: TypeAlias = Annotated[str, Meta(max_length=4096)]
 """Bounded again by whoever gives it a meaning; here only by the largest message."""
 
-Count: TypeAlias = Annotated[int, Meta(ge=0, lt=2**32)]
-Tick: TypeAlias = Annotated[int, Meta(ge=0, lt=2**63)]
+Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**32 - 1)]
+Tick: TypeAlias = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
 class Message(Struct, rename="camel"):
