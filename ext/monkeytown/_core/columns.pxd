@@ -37,6 +37,8 @@ cdef class Column:
     cdef int settle(self, int32_t slot) noexcept
     cdef int quantise(self, int lane, int32_t *fresh) except -1
     cdef int repair(self, int lane, int32_t *fresh) except -1
+    cdef double repair_real(self, int32_t slot, double real) except? -1.0
+    cdef int repair_integer(self, int32_t slot, int lane) except -1
     cdef int compare(self, int lane, const int32_t *fresh, int32_t stamp, int32_t *motion) noexcept
     cdef int commit_contents(self, int32_t stamp) except -1
     cdef int enter(self, int lane, int32_t slot, int32_t wire, int32_t stamp) noexcept

@@ -92,7 +92,8 @@ cdef class Column:
         return self.game + <size_t>lane * self.allocated * self.itemsize
 
     cdef int grow(self, int32_t allocated) except -1:
-        cdef size_t old = self.allocated, new = allocated, i
+        cdef size_t old = self.allocated, new = allocated
+        cdef int i
         cdef char *game
         cdef Lane *lane
         if self.field.storage == OBJECT:
@@ -107,7 +108,7 @@ cdef class Column:
         for i in range(self.count):
             lane = self.lanes + i
             if old:
-                memcpy(game + i * new * self.itemsize, self.at(i), old * self.itemsize)
+                memcpy(game + <size_t>i * new * self.itemsize, self.at(i), old * self.itemsize)
             resize(<void **>&lane.wire, sizeof(int32_t), old, new)
             resize(<void **>&lane.residual, sizeof(int32_t), old, new)
             resize(<void **>&lane.stamp, sizeof(int32_t), old, new)
@@ -164,33 +165,37 @@ cdef class Column:
         cdef Field field = self.field
         cdef int32_t slot
         cdef double real
-        cdef int64_t integer
         for slot in range(self.rows.extent):
             if field.storage == REAL:
                 real = (<double *>self.at(lane))[slot]
-                if not self.rows.mask[slot]:
-                    (<double *>self.at(lane))[slot] = field.default
+                if field.kind == FIXED and field.lo <= real <= field.hi:
                     continue
-                if isnan(real) or (field.kind == ANGLE and not isfinite(real)):
-                    raise FieldError(f"{field.owner}.{field.name} of {self.rows.id_of(slot)} is {real}")
-                if field.kind == ANGLE:
-                    real = fmod(real, 2 * M_PI)
-                else:
-                    real = field.real(real)
-                (<double *>self.at(lane))[slot] = real
+                (<double *>self.at(lane))[slot] = real = self.repair_real(slot, real)
                 fresh[slot] = <int32_t>field.real_to_wire(real)
             elif self.rows.mask[slot]:
-                if field.storage == INTEGER:
-                    integer = (<int64_t *>self.at(lane))[slot]
-                else:
-                    integer = (<uint8_t *>self.at(lane))[slot]
-                if field.raises and not field.int_lo <= integer <= field.int_hi:
-                    raise FieldError(f"{field.owner}.{field.name} of {self.rows.id_of(slot)} is {integer}")
-                integer = min(max(integer, field.int_lo), field.int_hi)
-                if field.storage == INTEGER:
-                    (<int64_t *>self.at(lane))[slot] = integer
-                else:
-                    (<uint8_t *>self.at(lane))[slot] = <uint8_t>integer
+                self.repair_integer(slot, lane)
+        return 0
+
+    cdef double repair_real(self, int32_t slot, double real) except? -1.0:
+        cdef Field field = self.field
+        if not self.rows.mask[slot]:
+            return field.default
+        if not isfinite(real) and (isnan(real) or field.kind == ANGLE):
+            raise FieldError(f"{field.owner}.{field.name} of {self.rows.id_of(slot)} is {real}")
+        return fmod(real, 2 * M_PI) if field.kind == ANGLE else field.real(real)
+
+    cdef int repair_integer(self, int32_t slot, int lane) except -1:
+        """`quantise` has clamped the wire value already."""
+        cdef Field field = self.field
+        cdef bint wide = field.storage == INTEGER
+        cdef int64_t value = (<int64_t *>self.at(lane))[slot] if wide else (<uint8_t *>self.at(lane))[slot]
+        if field.raises and not field.int_lo <= value <= field.int_hi:
+            raise FieldError(f"{field.owner}.{field.name} of {self.rows.id_of(slot)} is {value}")
+        value = min(max(value, field.int_lo), field.int_hi)
+        if wide:
+            (<int64_t *>self.at(lane))[slot] = value
+        else:
+            (<uint8_t *>self.at(lane))[slot] = <uint8_t>value
         return 0
 
     cdef int compare(self, int lane, const int32_t *fresh, int32_t stamp, int32_t *motion) noexcept:

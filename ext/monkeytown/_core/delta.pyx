@@ -19,7 +19,7 @@ cdef extern from "kernels.h" nogil:
     uint32_t mt_zigzag_rows(const int32_t *values, const int32_t *rows, uint32_t *out, Py_ssize_t n)
     uint32_t mt_zigzag_all(const int32_t *values, uint32_t *out, Py_ssize_t n)
     uint32_t mt_take_rows(const int32_t *values, const int32_t *rows, uint32_t *out, Py_ssize_t n)
-    void mt_bit_lengths(const uint32_t *values, Py_ssize_t n, uint32_t *counts)
+    uint32_t mt_count_wider(const uint32_t *values, Py_ssize_t n, unsigned width)
 
 cdef enum:
     KIND_GAME_STATE = 0x43
@@ -42,21 +42,23 @@ cdef struct Plan:
     uint64_t cost                # in bits
 
 
-cdef Plan best_plan(const uint32_t *lengths, uint32_t count) noexcept:
-    """The cheapest width for `count` values of which `lengths[b]` have b bits."""
-    cdef Plan plan = Plan(0, 0, 0), best
-    cdef unsigned longest = 32, width
-    cdef uint32_t above = 0
-    while longest and not lengths[longest]:
-        longest -= 1
-    best = Plan(longest, 0, <uint64_t>count * longest)
-    for width in range(longest, 0, -1):
-        above += lengths[width]
-        plan.width, plan.outliers = width - 1, above
-        plan.cost = <uint64_t>count * plan.width + OUTLIER_HEAD_BITS + <uint64_t>above * (
-            longest + mt_bit_length(count // above) + 1)
-        if plan.cost < best.cost:
-            best = plan
+cdef Plan best_plan(const uint32_t *values, int32_t count, uint32_t all_bits, int32_t zeros) noexcept:
+    """The cheapest width for `count` values, whose OR is `all_bits`, and `zeros` zeros beside them.
+
+    Goes down from the width that fits all, and stops as soon as the outliers alone cost more than the best so far.
+    """
+    cdef unsigned longest = mt_bit_length(all_bits), width = longest
+    cdef uint64_t total = <uint64_t>count + zeros, apart
+    cdef uint32_t above
+    cdef Plan best = Plan(longest, 0, total * longest)
+    while width:
+        width -= 1
+        above = mt_count_wider(values, count, width)
+        apart = OUTLIER_HEAD_BITS + <uint64_t>above * (longest + mt_bit_length(<uint32_t>(total // above)) + 1)
+        if apart >= best.cost:
+            break
+        if apart + total * width < best.cost:
+            best = Plan(width, above, apart + total * width)
     return best
 
 
@@ -160,18 +162,21 @@ cdef class _Encoder:
             self.out.put_packed(self.values, count, all_bits)
         return 0
 
-    cdef int put_residuals(self, const Lane *lane, const int32_t *slots, int32_t count, bint dense, Plan plan) except -1:
+    cdef uint32_t take_residuals(self, const Lane *lane, const int32_t *slots, int32_t count, bint dense) noexcept:
+        """The zigzag of the residuals of some rows (`dense`: of all) into `values`; returns their OR."""
+        if dense:
+            return mt_zigzag_all(lane.residual, self.values, count)
+        return mt_zigzag_rows(lane.residual, slots, self.values, count)
+
+    cdef int put_residuals(self, int32_t count, Plan plan) except -1:
+        """What `take_residuals` took, packed as planned."""
         cdef int32_t i, apart = 0
         cdef uint32_t all_bits = 0
-        if dense:
-            mt_zigzag_all(lane.residual, self.values, count)
-        else:
-            mt_zigzag_rows(lane.residual, slots, self.values, count)
         if not plan.outliers:
             self.out.put_u8(plan.width)
             return self.out.put_bits(self.values, count, plan.width)
         for i in range(count):
-            if mt_bit_length(self.values[i]) > plan.width:
+            if self.values[i] >> plan.width:
                 self.rank_of[apart] = i          # free at this point: ranks were taken before
                 self.apart[apart] = self.values[i]
                 all_bits |= self.values[i]
@@ -239,50 +244,47 @@ cdef class _Encoder:
     cdef bint put_changed(self, Table table) except -1:
         """Residuals of the newest tick."""
         cdef Rows rows = table.rows
-        cdef int32_t n = rows.size, count, i, zeros
-        cdef bint dense = rows.size == rows.extent, every
-        cdef uint64_t cost_all = 0, cost_some = 0
-        cdef uint32_t lengths[33]
-        cdef uint32_t all_bits = 0, previous = 0
-        cdef Column column
-        cdef int lane
+        cdef int32_t n = rows.size, count, i
+        cdef bint dense = rows.size == rows.extent
         count = <int32_t>mt_marked(rows.dirty, rows.extent, self.slots)
         if not count:
             return False
-        if not dense:
-            self.census(rows)
-        for i in range(count):
-            self.ranks[i] = self.slots[i] if dense else self.rank_of[self.slots[i]]
-        every = count == n
-        zeros = n - count
-        if not every:
+        if count < n:
+            if not dense:
+                self.census(rows)
             for i in range(count):
-                all_bits |= self.ranks[i] - previous
-                previous = self.ranks[i] + 1
-            cost_some = min(<uint64_t>(n + 7) // 8 * 8, 16 + <uint64_t>count * mt_bit_length(all_bits))
-            for column in table.columns:
-                for lane in range(column.count):
-                    if column.lanes[lane].corrected and not column.field.owner_only:
-                        mt_zigzag_rows(column.lanes[lane].residual, self.slots, self.values, count)
-                        mt_bit_lengths(self.values, count, lengths)
-                        cost_some += best_plan(lengths, count).cost
-                        lengths[0] += zeros
-                        cost_all += best_plan(lengths, n).cost
-            every = cost_all <= cost_some
-        if every and count < n:
-            count = n
-            for i in range(n):
-                self.slots[i] = i if dense else self.members[i]
-                self.ranks[i] = i
+                self.ranks[i] = self.slots[i] if dense else self.rank_of[self.slots[i]]
+            if self.all_is_cheaper(table, count, n):
+                count = n
+                for i in range(n):
+                    self.slots[i] = i if dense else self.members[i]
         self.put_row_set(self.ranks, count, n)
-        self.put_residual_columns(table, count, dense and every)
+        self.put_residual_columns(table, count, dense and count == n)
         return True
+
+    cdef bint all_is_cheaper(self, Table table, int32_t count, int32_t n) noexcept:
+        """Whether zeros for the rows that did not change cost less than saying which rows did."""
+        cdef uint64_t cost_all = 0, cost_some
+        cdef uint32_t gap_bits = 0, all_bits
+        cdef int32_t i, previous = 0
+        cdef Column column
+        cdef int lane
+        for i in range(count):
+            gap_bits |= self.ranks[i] - previous
+            previous = self.ranks[i] + 1
+        cost_some = min(<uint64_t>(n + 7) // 8 * 8, 16 + <uint64_t>count * mt_bit_length(gap_bits))
+        for column in table.columns:
+            for lane in range(column.count):
+                if column.lanes[lane].corrected and not column.field.owner_only:
+                    all_bits = self.take_residuals(column.lanes + lane, self.slots, count, False)
+                    cost_some += best_plan(self.values, count, all_bits, 0).cost
+                    cost_all += best_plan(self.values, count, all_bits, n - count).cost
+        return cost_all <= cost_some
 
     cdef int put_residual_columns(self, Table table, int32_t count, bint dense) except -1:
         cdef size_t mask = self.reserve_mask(table)
-        cdef uint32_t lengths[33]
+        cdef uint32_t all_bits
         cdef Column column
-        cdef Lane *source
         cdef int lane, place = 0
         for column in table.columns:
             if column.field.owner_only:
@@ -292,14 +294,9 @@ cdef class _Encoder:
                     self.mark(mask, place)
                 place += 1
             for lane in range(column.count):
-                source = column.lanes + lane
-                if source.corrected:
-                    if dense:
-                        mt_zigzag_all(source.residual, self.values, count)
-                    else:
-                        mt_zigzag_rows(source.residual, self.slots, self.values, count)
-                    mt_bit_lengths(self.values, count, lengths)
-                    self.put_residuals(source, self.slots, count, dense, best_plan(lengths, count))
+                if column.lanes[lane].corrected:
+                    all_bits = self.take_residuals(column.lanes + lane, self.slots, count, dense)
+                    self.put_residuals(count, best_plan(self.values, count, all_bits, 0))
                     self.mark(mask, place)
                 place += 1
         return 0

@@ -40,7 +40,8 @@ static inline uint32_t mt_zigzag(int32_t value) { return ((uint32_t)value << 1) 
 
 static inline int32_t mt_unzigzag(uint32_t value) { return (int32_t)((value >> 1) ^ (0u - (value & 1))); }
 
-static inline unsigned mt_bit_length(uint32_t value) { return value ? 32u - (unsigned)__builtin_clz(value) : 0u; }
+/* Without a branch for zero: the lowest bit of twice the value plus one is always set. */
+static inline unsigned mt_bit_length(uint32_t value) { return 63u - (unsigned)__builtin_clzll((uint64_t)value << 1 | 1); }
 
 /* ---- quantise: game values to wire values; returns nonzero if some value was out of range or not a number ---- */
 
@@ -193,15 +194,11 @@ static inline uint32_t mt_take_rows(const int32_t *restrict values, const int32_
     return all;
 }
 
-/* How many values have each bit length: counts[0 ... 32]. Four tables, so that equal neighbours do not wait for each other. */
-static inline void mt_bit_lengths(const uint32_t *restrict values, ptrdiff_t n, uint32_t *restrict counts) {
-    uint32_t lanes[4][40] = {{0}};
-    ptrdiff_t i = 0;
-    for (; i + 4 <= n; i += 4)
-        for (int lane = 0; lane < 4; lane++) lanes[lane][mt_bit_length(values[i + lane])]++;
-    for (; i < n; i++) lanes[0][mt_bit_length(values[i])]++;
-    for (int length = 0; length <= 32; length++)
-        counts[length] = lanes[0][length] + lanes[1][length] + lanes[2][length] + lanes[3][length];
+/* How many values need more than `width` bits (below 32). */
+MT_KERNEL uint32_t mt_count_wider(const uint32_t *restrict values, ptrdiff_t n, unsigned width) {
+    uint32_t count = 0;
+    for (ptrdiff_t i = 0; i < n; i++) count += values[i] >> width != 0;
+    return count;
 }
 
 static inline size_t mt_packed_size(size_t n, unsigned width) { return (n * width + 7) / 8; }
