@@ -1,10 +1,11 @@
 """Jungle: hundreds of monkeys in one arena. Gather bananas, and knock over who has more of them.
 
-A monkey never stands still: you turn it, and you make it run. Running takes breath; who is out of it must walk for a while.
-Run into a monkey that walks, and it falls down for a moment and loses up to three bananas to you. Every three minutes the
-one with the most bananas wins the round, and all begin anew.
+A monkey never stands still: you turn it, and you make it run. Running takes breath; who is out of it must
+walk for a while. Run into a monkey that walks, and it falls down for a moment and loses up to three bananas
+to you. Every three minutes the one with the most bananas wins the round, and all begin anew.
 
-The rules handle all monkeys at once, as NumPy columns: what `on_tick` does costs the same for one monkey as for fifty.
+The rules handle all monkeys at once, as NumPy columns: what `on_tick` does costs the same for one monkey as
+for fifty.
 """
 
 from math import tau
@@ -19,7 +20,7 @@ except ImportError as error:
 SIZE = 2048  # of the arena, in each direction
 EDGE = 16  # a monkey's middle stays this far inside
 WALK, RUN = 2.5, 4.5  # per tick
-TURN = 3.6 / 60  # radians per tick, at full turn
+TURN = 5 / 60  # radians per tick, at full turn
 PATCH = 32  # the ground is divided into patches of this size, each with a banana in its middle or none
 PATCHES = SIZE // PATCH
 BANANAS = 160
@@ -27,12 +28,16 @@ CONTACT = 30  # from middle to middle
 LOOT = 3
 BREATH = 2.5  # seconds of running; walking gives them back in twice the time
 WINDED = 1.0  # who has run out of breath must get this much back
-DOWN, SAFE = 1.0, 2.5  # seconds: how long a fall lasts, and how long after it one cannot be made to fall again
+DOWN, SAFE = (
+    1.0,
+    2.5,
+)  # seconds: how long a fall lasts, and how long after it one cannot be made to fall again
 MEETING = 1 / 15  # seconds from one look at who touches what to the next
 ROUND = 180  # seconds
 
-# How far each gait (down, walking, running) gets in a tick in each of the 256 directions that the wire knows. In whole
-# sixteenths, so that a monkey that walks straight on is exactly where readers expect it and costs nothing to send.
+# How far each gait (down, walking, running) gets in a tick in each of the 256 directions that the wire knows.
+# In whole sixteenths, so that a monkey that walks straight on is exactly where readers expect it and costs
+# nothing to send.
 ANGLES = np.arange(256) * (tau / 256)
 STEP_X = np.concatenate([np.rint(16 * speed * np.cos(ANGLES)) / 16 for speed in (0, WALK, RUN)])
 STEP_Y = np.concatenate([np.rint(16 * speed * np.sin(ANGLES)) / 16 for speed in (0, WALK, RUN)])

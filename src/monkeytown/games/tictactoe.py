@@ -1,11 +1,13 @@
 """Tic-tac-toe: three in a row wins.
 
-The first two to join play as X and O; whoever comes later watches, and takes the seat of a player who leaves. Send
+The first two to join play as X and O; whoever comes later watches, and takes the seat of a player who leaves.
+Send
 
     {"place": 4}         to put your mark in a cell: 0 to 8, row by row
     {"rematch": true}    once the game is over; it begins when both players want it
 
-A move against the rules is refused with an error that says why. There are no ticks: the board moves when somebody does.
+A move against the rules is refused with an error that says why. There are no ticks: the board moves when
+somebody does.
 """
 
 from typing import Any

@@ -49,10 +49,12 @@ def private_part(
 ) -> Private | None:
     """What a player who stands at tick `base` (None: nowhere) must be told for itself; None if nothing."""
     reset, sections = values.private(tables, member.number, base)
-    flags = RESET if reset else 0
+    flags = 0
     if base is None or member.entity_tick > base:
         flags |= ENTITY
-    if sections:
+    if reset and any(table.has_private for table in tables):
+        flags |= RESET | VALUES
+    elif sections:
         flags |= VALUES
     if not flags:
         return None
