@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from monkeytown.client.brains import Gatherer, Wanderer, brain_for
+from monkeytown.client.brains import Crosser, Gatherer, Wanderer, brain_for
 from monkeytown.schema import Entity, Input, Schema, angle, enum, fixed, sint, table, uint
 
 
@@ -67,7 +67,7 @@ class Bananas(dict[int, Any]):
 def jungle(bananas: list[tuple[float, float]], heading: float = 0.0) -> Any:
     return SimpleNamespace(
         game="jungle",
-        entity=SimpleNamespace(x=0.0, y=0.0, heading=heading, alive=True),
+        entity=SimpleNamespace(x=0.0, y=0.0, heading=heading, alive=True, breath=15),
         tables={
             "bananas": Bananas({n: SimpleNamespace(id=n, x=x, y=y) for n, (x, y) in enumerate(bananas, 1)})
         },
@@ -107,3 +107,41 @@ def test_a_gatherer_without_a_monkey_waits():
     room = jungle([(10.0, 0.0)])
     room.entity = None
     assert Gatherer(Random(1)).decide(room) is None
+
+
+def test_a_gatherer_rests_before_it_is_out_of_breath():
+    room = jungle([(900.0, 0.0)])
+    brain, monkey = Gatherer(Random(1)), room.entity
+    runs = []
+    for breath in (15, 8, 3, 2, 5, 11, 12, 5):
+        monkey.breath = breath
+        runs.append((brain.decide(room) or {})["run"])
+    assert runs == [True, True, True, False, False, False, True, True]
+
+
+def tictactoe(cells: str, *, turn: str, mark: str = "X", winner: str = "", rematch: bool = False) -> Any:
+    board = SimpleNamespace(cells=[cell.strip() for cell in cells], turn=turn, winner=winner)
+    table = SimpleNamespace(row=lambda slot: board)
+    return SimpleNamespace(
+        game="tictactoe", entity=SimpleNamespace(mark=mark, rematch=rematch), tables={"board": table}
+    )
+
+
+def decisions(room: Any) -> set[str]:
+    brain = brain_for(room, Random(3))
+    assert isinstance(brain, Crosser)
+    return {str(brain.decide(room)) for _ in range(400)}
+
+
+def test_a_crosser_places_its_mark_in_a_free_cell_when_it_is_its_turn():
+    assert decisions(tictactoe("XO XO  XO", turn="X")) == {
+        "None",
+        *(str({"place": cell}) for cell in (2, 5, 6)),
+    }
+    assert decisions(tictactoe("XO XO  XO", turn="O")) == {"None"}
+    assert decisions(tictactoe("         ", turn="X", mark="")) == {"None"}
+
+
+def test_a_crosser_asks_for_a_rematch_once():
+    assert decisions(tictactoe("XXX OO   ", turn="", winner="X")) == {"None", str({"rematch": True})}
+    assert decisions(tictactoe("XXX OO   ", turn="", winner="X", rematch=True)) == {"None"}

@@ -24,7 +24,7 @@ async def fake() -> AsyncIterator[Fake]:
 
 async def until(condition: Any) -> None:
     async with asyncio.timeout(TIMEOUT):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - conditions of others, who set no events
             await asyncio.sleep(0.005)
 
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from monkeytown.client.room import Room
 
-__all__ = ["Brain", "Wanderer", "brain_for"]
+__all__ = ["Brain", "Crosser", "Gatherer", "Wanderer", "brain_for"]
 
 
 class Brain(Protocol):
@@ -61,9 +61,12 @@ class Gatherer:
     NEARBY = 8  # of so many bananas seen at random the nearest is chosen, so that bots do not all want the same one
     FULL_TURN_AT = pi / 3
 
+    LITTLE_BREATH, ENOUGH_BREATH = 3, 12  # of 15
+
     def __init__(self, random: Random) -> None:
         self.random = random
         self.banana = 0
+        self.resting = False
 
     def decide(self, room: Room) -> dict[str, Any] | None:
         monkey = room.entity
@@ -74,7 +77,9 @@ class Gatherer:
             return {"turn": self.random.uniform(-1, 1), "run": False}
         direction = atan2(banana.y - monkey.y, banana.x - monkey.x)
         turn = remainder(direction - monkey.heading, tau) / self.FULL_TURN_AT
-        return {"turn": max(-1.0, min(1.0, turn)), "run": abs(turn) < 1}
+        # Who runs out of breath altogether must walk for longer than who stops in time.
+        self.resting = monkey.breath < (self.ENOUGH_BREATH if self.resting else self.LITTLE_BREATH)
+        return {"turn": max(-1.0, min(1.0, turn)), "run": abs(turn) < 1 and not self.resting}
 
     def choose(self, monkey: Any, bananas: list[Any]) -> Any:
         """One of those not far away, or None if there are none."""
@@ -84,6 +89,26 @@ class Gatherer:
         return best
 
 
+class Crosser:
+    """Plays tic-tac-toe, not well: any cell that is free, after a moment's thought."""
+
+    THOUGHT = 8  # decisions, on average
+
+    def __init__(self, random: Random) -> None:
+        self.random = random
+
+    def decide(self, room: Room) -> dict[str, Any] | None:
+        board, seat = room.tables["board"].row(0), room.entity
+        if seat is None or not seat.mark or self.random.random() > 1 / self.THOUGHT:
+            return None
+        if board.winner:
+            return None if seat.rematch else {"rematch": True}
+        free = [cell for cell, mark in enumerate(board.cells) if not mark]
+        return {"place": self.random.choice(free)} if board.turn == seat.mark and free else None
+
+
 def brain_for(room: Room, random: Random) -> Brain:
     """The best player there is for a room's game."""
-    return Gatherer(random) if room.game == "jungle" else Wanderer(random)
+    if room.game == "jungle":
+        return Gatherer(random)
+    return Crosser(random) if room.game == "tictactoe" else Wanderer(random)
