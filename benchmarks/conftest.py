@@ -1,0 +1,76 @@
+"""What the benchmarks share: the compiled load programs, the peers' environment, and the table of figures at the end."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from benchmarks import report
+
+HERE = Path(__file__).parent
+OUT = HERE / "out"
+
+
+@pytest.fixture(scope="session")
+def quick() -> bool:
+    """A run of minutes rather than of a quarter of an hour."""
+    return os.environ.get("MONKEYTOWN_BENCH_QUICK") == "1"
+
+
+def _compile(name: str) -> Path:
+    OUT.mkdir(exist_ok=True)
+    program = OUT / name
+    subprocess.run(["gcc", "-O2", "-o", program, HERE / "load" / f"{name}.c"], check=True)
+    return program
+
+
+@pytest.fixture(scope="session")
+def sink() -> Path:
+    return _compile("sink")
+
+
+@pytest.fixture(scope="session")
+def bare() -> Path:
+    return _compile("bare")
+
+
+@pytest.fixture(scope="session")
+def node() -> str:
+    path = shutil.which("node")
+    assert path, "Node is missing; on Debian: apt-get install nodejs npm"
+    return path
+
+
+@pytest.fixture(scope="session")
+def schema_peer(node: str) -> Path:
+    """A folder whose node_modules holds the current @colyseus/schema."""
+    folder = OUT / "schema-peer"
+    if not (folder / "node_modules" / "@colyseus" / "schema").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        subprocess.run(
+            [
+                "npm",
+                "install",
+                "--no-save",
+                "--no-package-lock",
+                "--silent",
+                "--prefix",
+                folder,
+                "@colyseus/schema",
+            ],
+            check=True,
+        )
+    return folder
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if report.FIGURES:
+        terminalreporter.section("figures")
+        for line in report.table():
+            terminalreporter.write_line(line)
+        OUT.mkdir(exist_ok=True)
+        (OUT / "figures.md").write_text("\n".join(report.table()) + "\n")
