@@ -167,14 +167,24 @@ export class Reader {
     }
 }
 
-/** Up to 25 bits: with up to seven left from the byte before they fit the 32 bits of an accumulator. */
+/**
+ * Up to 25 bits: with up to seven bits of the value before, they fit the 32 bits of a window of four bytes. The last values, whose window
+ * would reach beyond the message, are read byte by byte.
+ */
 function unpackNarrow(bytes, at, count, width, out) {
     const mask = (1 << width) - 1;
+    // A multiple of eight values ends with a whole byte.
+    const windows = Math.max(0, Math.min(count, Math.floor(((bytes.length - at - 4) * 8) / width))) & ~7;
+    for (let i = 0, bit = 0; i < windows; i++, bit += width) {
+        const byte = at + (bit >>> 3);
+        out[i] = ((bytes[byte] | (bytes[byte + 1] << 8) | (bytes[byte + 2] << 16) | (bytes[byte + 3] << 24)) >>> (bit & 7)) & mask;
+    }
+    let next = at + (windows * width) / 8;
     let bits = 0;
     let have = 0;
-    for (let i = 0; i < count; i++) {
+    for (let i = windows; i < count; i++) {
         while (have < width) {
-            bits |= bytes[at++] << have;
+            bits |= bytes[next++] << have;
             have += 8;
         }
         out[i] = bits & mask;
