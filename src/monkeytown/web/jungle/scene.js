@@ -87,7 +87,7 @@ export class Scene {
     this.ground.draw(context, camera.left, camera.top, width, height);
     this.#drawBananas(bananas, time);
     const seen = walkers.filter((walker) => camera.sees(walker.x, walker.y, 60));
-    seen.sort((one, other) => one.y - other.y);
+    seen.sort((one, other) => one.own - other.own || one.y - other.y); // the player's own on top
     this.#drawWalkers(seen, elapsed, time);
     this.effects.draw(context, camera, elapsed);
     const own = seen.find((walker) => walker.own) ?? null;

@@ -168,7 +168,7 @@ function number(field) {
 class ActionBox {
   constructor(room, container) {
     const text = element("textarea", { "aria-label": "Action, as JSON", spellcheck: "false", rows: "3" });
-    text.value = '{"cell": 4}';
+    text.value = "{}";
     const form = element("form", { class: "controls" }, text, element("button", { class: "main", type: "submit", text: "Send action" }));
     form.addEventListener("submit", (event) => {
       event.preventDefault();

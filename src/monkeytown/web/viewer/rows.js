@@ -73,7 +73,7 @@ export function show(field, value) {
     case "blob":
       return `${value.length} bytes`;
     default:
-      return String(value);
+      return value === "" ? "·" : String(value);
   }
 }
 
