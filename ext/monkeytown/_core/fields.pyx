@@ -233,7 +233,9 @@ cdef class Field:
         return self.lo + wire * self.step
 
     cdef int64_t wire_to_integer(self, int32_t wire) noexcept:
-        return wire if self.kind == SINT else <uint32_t>wire
+        if self.kind == SINT:
+            return wire
+        return <uint32_t>wire
 
     cdef object integer_to_python(self, int64_t value):
         if self.kind == BOOL:
