@@ -46,25 +46,11 @@ def node() -> str:
 
 
 @pytest.fixture(scope="session")
-def schema_peer(node: str) -> Path:
-    """A folder whose node_modules holds the current @colyseus/schema."""
-    folder = OUT / "schema-peer"
-    if not (folder / "node_modules" / "@colyseus" / "schema").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        subprocess.run(
-            [
-                "npm",
-                "install",
-                "--no-save",
-                "--no-package-lock",
-                "--silent",
-                "--prefix",
-                folder,
-                "@colyseus/schema",
-            ],
-            check=True,
-        )
-    return folder
+def schema_peer(node: str) -> None:
+    """The current @colyseus/schema, where the benchmarks' JavaScript finds it."""
+    if not (HERE / "node_modules" / "@colyseus" / "schema").exists():
+        install = ["npm", "install", "--no-save", "--no-package-lock", "--silent", "--prefix", HERE]
+        subprocess.run([*install, "@colyseus/schema"], check=True)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -94,7 +94,7 @@ def motion() -> NDArray[np.float64]:
 
 @pytest.mark.benchmark(group="encode")
 def test_a_thousand_that_all_move(
-    benchmark: Any, motion: NDArray[np.float64], node: str, schema_peer: Path, tmp_path: Path, quick: bool
+    benchmark: Any, motion: NDArray[np.float64], node: str, schema_peer: None, tmp_path: Path, quick: bool
 ) -> None:
     world = World(motion)
     ours = measure(benchmark, world, 300 if quick else 2000)
@@ -107,7 +107,7 @@ def test_a_thousand_that_all_move(
     path.write_text(json.dumps(motion[:60].tolist()))
     peer = json.loads(
         subprocess.run(
-            [node, HERE / "peers" / "schema.mjs", schema_peer, path],
+            [node, HERE / "peers" / "schema.mjs", path],
             check=True,
             capture_output=True,
             text=True,

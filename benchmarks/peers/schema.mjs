@@ -2,21 +2,19 @@
  * @colyseus/schema's encoder for a motion given by ticks, as JSON on standard output:
  * {"version", "float32": {...}, "int16": {...}}, each {"setMicroseconds", "encodeMicroseconds", "bytes"} per tick (medians; mean bytes).
  *
- *     node schema.mjs FOLDER_WITH_NODE_MODULES MOTION.json      # motion: [[[x, y], ...], ...] by tick and entity
+ *     npm install --no-save --no-package-lock --prefix benchmarks @colyseus/schema
+ *     node benchmarks/peers/schema.mjs MOTION.json      # motion: [[[x, y], ...], ...] by tick and entity
  *
  * What was encoded is decoded once by its own decoder and compared, outside the timed rounds.
  */
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { join, resolve } from "node:path";
 
-const [folder, path] = process.argv.slice(2);
-const require = createRequire(join(resolve(folder), "node_modules", "from-here.cjs"));
-const { Decoder, Encoder, MapSchema, Schema, defineTypes } = require("@colyseus/schema");
-const { version } = JSON.parse(readFileSync(join(folder, "node_modules", "@colyseus", "schema", "package.json"), "utf8"));
-const motion = JSON.parse(readFileSync(path, "utf8"));
+import { Decoder, Encoder, MapSchema, Schema, defineTypes } from "@colyseus/schema";
+
+const { version } = JSON.parse(readFileSync(new URL("../node_modules/@colyseus/schema/package.json", import.meta.url), "utf8"));
+const motion = JSON.parse(readFileSync(process.argv[2], "utf8"));
 
 const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
 
