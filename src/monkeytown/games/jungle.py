@@ -10,7 +10,7 @@ for fifty.
 
 from math import tau
 
-from monkeytown import Entity, Game, Input, Player, StartError, angle, fixed, table, text, uint
+from monkeytown import Entity, Game, Input, Player, StartError, angle, boolean, fixed, table, text, uint
 
 try:
     import numpy as np
@@ -28,10 +28,8 @@ CONTACT = 30  # from middle to middle
 LOOT = 3
 BREATH = 2.5  # seconds of running; walking gives them back in twice the time
 WINDED = 1.0  # who has run out of breath must get this much back
-DOWN, SAFE = (
-    1.0,
-    2.5,
-)  # seconds: how long a fall lasts, and how long after it one cannot be made to fall again
+DOWN = 1.0  # seconds that a fall lasts
+SAFE = 2.5  # seconds after it in which one cannot be made to fall again
 MEETING = 1 / 15  # seconds from one look at who touches what to the next
 ROUND = 180  # seconds
 
@@ -47,12 +45,13 @@ class Monkey(Entity):
     x = fixed(0, SIZE, step=1 / 16, predict="linear")
     y = fixed(0, SIZE, step=1 / 16, predict="linear")
     heading = angle(bits=8)
-    running = bool
-    stunned = bool
+    running = boolean()
+    stunned = boolean()
     breath = uint(4)  # 0: none, 15: all
     bananas = uint(16)
     hue = uint(9)  # degrees
     name = text(24)
+    player: Player  # not a field: stays on the server
 
 
 class Banana(Entity):
@@ -62,7 +61,7 @@ class Banana(Entity):
 
 class Steer(Input):
     turn = fixed(-1, 1, step=1 / 127)
-    run = bool
+    run = boolean()
 
 
 class Jungle(Game):

@@ -12,7 +12,7 @@ somebody does.
 
 from typing import Any
 
-from monkeytown import Entity, Game, Player, Refusal, array, enum, singleton, table, text, uint
+from monkeytown import Entity, Game, Player, Refusal, array, boolean, enum, singleton, table, text, uint
 
 LINES = (
     *((0, 1, 2), (3, 4, 5), (6, 7, 8)),
@@ -31,7 +31,7 @@ class Seat(Entity):
     mark = enum("", "X", "O")  # "": watches
     name = text(24)
     wins = uint(16)
-    rematch = bool
+    rematch = boolean()
 
 
 class TicTacToe(Game):
