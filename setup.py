@@ -16,7 +16,15 @@ SAFE = os.environ.get("MONKEYTOWN_SAFE") == "1"
 SANITIZE = os.environ.get("MONKEYTOWN_SANITIZE") == "1"
 ANNOTATE = os.environ.get("MONKEYTOWN_ANNOTATE") == "1"
 
-compile_args = ["-O3", "-g0", "-std=c11", "-Wno-unused-function", "-Wno-unreachable-code"]
+# Without the fiction that comparisons may trap, compilers vectorise clamping; results are the same.
+compile_args = [
+    "-O3",
+    "-g0",
+    "-std=c11",
+    "-fno-trapping-math",
+    "-Wno-unused-function",
+    "-Wno-unreachable-code",
+]
 link_args = []
 macros = []
 if SANITIZE:

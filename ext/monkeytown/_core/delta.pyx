@@ -19,6 +19,7 @@ cdef extern from "kernels.h" nogil:
     uint32_t mt_zigzag_rows(const int32_t *values, const int32_t *rows, uint32_t *out, Py_ssize_t n)
     uint32_t mt_zigzag_all(const int32_t *values, uint32_t *out, Py_ssize_t n)
     uint32_t mt_take_rows(const int32_t *values, const int32_t *rows, uint32_t *out, Py_ssize_t n)
+    Py_ssize_t mt_next_wider(const uint32_t *values, Py_ssize_t start, unsigned width)
     uint32_t mt_count_wider(const uint32_t *values, Py_ssize_t n, unsigned width)
 
 cdef enum:
@@ -170,18 +171,18 @@ cdef class _Encoder:
 
     cdef int put_residuals(self, int32_t count, Plan plan) except -1:
         """What `take_residuals` took, packed as planned."""
-        cdef int32_t i, apart = 0
+        cdef int32_t i = 0, apart = 0
         cdef uint32_t all_bits = 0
         if not plan.outliers:
             self.out.put_u8(plan.width)
             return self.out.put_bits(self.values, count, plan.width)
-        for i in range(count):
-            if self.values[i] >> plan.width:
-                self.rank_of[apart] = i          # free at this point: ranks were taken before
-                self.apart[apart] = self.values[i]
-                all_bits |= self.values[i]
-                self.values[i] = 0
-                apart += 1
+        while apart < <int32_t>plan.outliers:
+            i = <int32_t>mt_next_wider(self.values, i, plan.width)
+            self.rank_of[apart] = i          # free at this point: ranks were taken before
+            self.apart[apart] = self.values[i]
+            all_bits |= self.values[i]
+            self.values[i] = 0
+            apart += 1
         self.out.put_u8(plan.width | HEAD_OUTLIERS)
         self.out.put_bits(self.values, count, plan.width)
         self.out.put_varint(apart)

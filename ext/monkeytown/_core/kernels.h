@@ -45,27 +45,28 @@ static inline unsigned mt_bit_length(uint32_t value) { return 63u - (unsigned)__
 
 /* ---- quantise: game values to wire values; returns nonzero if some value was out of range or not a number ---- */
 
+/* The tests are counted in integers as wide as the values, or the loop is not vectorised. */
 MT_KERNEL int mt_quantise_fixed(const double *restrict game, int32_t *restrict wire, ptrdiff_t n, double lo, double scale,
                                 double limit) {
-    int outside = 0;
+    int64_t inside = -1;
     for (ptrdiff_t i = 0; i < n; i++) {
         double value = (game[i] - lo) * scale;
-        outside |= !((value >= 0.0) & (value <= limit));
-        value = value < limit ? value : limit;
-        value = value > 0.0 ? value : 0.0;
-        wire[i] = mt_round(value);
+        double clamped = value < limit ? value : limit;
+        clamped = clamped > 0.0 ? clamped : 0.0;
+        inside &= value == clamped ? -1 : 0;
+        wire[i] = mt_round(clamped);
     }
-    return outside;
+    return !inside;
 }
 
 MT_KERNEL int mt_quantise_angle(const double *restrict game, int32_t *restrict wire, ptrdiff_t n, double scale, int32_t mask) {
-    int outside = 0;
+    int64_t inside = -1;
     for (ptrdiff_t i = 0; i < n; i++) {
         double value = game[i] * scale;
-        outside |= !((value > -MT_ROUND_LIMIT) & (value < MT_ROUND_LIMIT));
+        inside &= fabs(value) < MT_ROUND_LIMIT ? -1 : 0;
         wire[i] = mt_round(value) & mask;
     }
-    return outside;
+    return !inside;
 }
 
 MT_KERNEL int mt_quantise_integer(const int64_t *restrict game, int32_t *restrict wire, ptrdiff_t n, int64_t lo, int64_t hi) {
@@ -199,6 +200,12 @@ MT_KERNEL uint32_t mt_count_wider(const uint32_t *restrict values, ptrdiff_t n, 
     uint32_t count = 0;
     for (ptrdiff_t i = 0; i < n; i++) count += values[i] >> width != 0;
     return count;
+}
+
+/* The place of the first value from `start` on that needs more than `width` bits (below 32). There must be one. */
+static inline ptrdiff_t mt_next_wider(const uint32_t *restrict values, ptrdiff_t start, unsigned width) {
+    while (!(values[start] >> width)) start++;
+    return start;
 }
 
 static inline size_t mt_packed_size(size_t n, unsigned width) { return (n * width + 7) / 8; }
