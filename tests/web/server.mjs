@@ -1,0 +1,129 @@
+/** A server that is not there: a WebSocket class whose other end the test holds, and a clock that the test moves. */
+
+import { mock } from "node:test";
+
+import { decode, encode } from "../../src/monkeytown/web/client/wire.js";
+import { Model, framed, seeded } from "./encoder.mjs";
+import { field, schema, table } from "./schemas.mjs";
+
+export const SPEC = schema([table("monkeys", [field("x", "fixed", { predict: "linear" }), field("y", "fixed"), field("secret", "uint", { ownerOnly: true })])], {
+    input: { name: "Steer", hash: 0x1234, fields: [field("turn", "fixed", { lo: -1, hi: 1, step: 1 / 127, bits: 8 }), field("run", "bool")] },
+});
+
+/** Stops the clock, and gives the means to move it. */
+export function stopClock() {
+    let now = 1000;
+    mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
+    mock.method(performance, "now", () => now);
+    return {
+        /** Lets milliseconds pass, and whatever waits for them or for a promise. */
+        async pass(milliseconds) {
+            for (let rest = milliseconds; rest > 0; rest -= 10) {
+                const step = Math.min(10, rest);
+                now += step;
+                mock.timers.tick(step);
+                await settle();
+            }
+        },
+        /** The page stands still: time passes, timers do not run. */
+        freeze(milliseconds) {
+            now += milliseconds;
+        },
+        release() {
+            mock.timers.reset();
+            mock.restoreAll();
+        },
+    };
+}
+
+export async function settle() {
+    for (let i = 0; i < 5; i++) await Promise.resolve();
+}
+
+/** A fresh class of WebSocket; `sockets` lists those that a client has made. */
+export function fakeNetwork() {
+    const sockets = [];
+    class FakeSocket {
+        readyState = 0;
+        protocol = "";
+        bufferedAmount = 0;
+        sent = [];
+        closed = null;
+
+        constructor(url, protocols) {
+            Object.assign(this, { url, protocols });
+            sockets.push(this);
+        }
+
+        send(bytes) {
+            this.sent.push(bytes);
+        }
+
+        close(code, reason) {
+            this.readyState = 2;
+            this.closed = { code, reason };
+        }
+
+        // The server's end.
+
+        accept(protocol = "monkeytown.1") {
+            this.readyState = 1;
+            this.protocol = protocol;
+            this.onopen();
+        }
+
+        deliver(bytes) {
+            this.onmessage({ data: typeof bytes === "string" ? bytes : bytes.slice().buffer });
+        }
+
+        say(kind, map) {
+            const isNumbered = kind >= 0x45 && kind <= 0x48;
+            this.deliver(framed(kind, encode(map), isNumbered ? (this.number = (this.number ?? 0) + 1) : undefined));
+        }
+
+        drop(code = 1006, reason = "") {
+            this.readyState = 3;
+            this.onclose({ code, reason });
+        }
+
+        welcome(playerId = "p1", name = "Ada") {
+            this.accept();
+            this.say(0x41, { playerId, name, server: "monkeytown" });
+        }
+
+        /** What the client has sent of a kind since the last time it was asked: bodies of bytes. */
+        take(kind) {
+            const taken = this.sent.filter((bytes) => bytes[0] === kind).map((bytes) => bytes.subarray(1));
+            this.sent = this.sent.filter((bytes) => bytes[0] !== kind);
+            return taken;
+        }
+
+        takeMaps(kind) {
+            return this.take(kind).map((body) => decode(body));
+        }
+    }
+    return { sockets, WebSocket: FakeSocket };
+}
+
+/** The server's side of a room. */
+export class FakeRoom {
+    constructor(spec = SPEC) {
+        this.spec = spec;
+        this.model = new Model(spec, seeded(1));
+        if (spec.tables[0].name === "monkeys") this.model.spawn(0, 0, [160, 320, 0]);
+        this.model.commit();
+    }
+
+    /** Lets a player in, as the document says: schema, players, first state. */
+    admit(socket, players = [["p1", "Ada"]], spec = this.spec) {
+        socket.say(0x42, spec);
+        for (const [id, name] of players) socket.say(0x45, { id, name });
+        socket.deliver(this.model.snapshot());
+    }
+
+    tick(socket, change = () => {}) {
+        change(this.model.tables[0]);
+        this.model.commit();
+        socket?.deliver(this.model.delta(this.model.tick - 1));
+    }
+}
