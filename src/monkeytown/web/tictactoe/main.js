@@ -101,7 +101,7 @@ async function start(name) {
   room = await enter(wanted.room || GAME, { name, chip: byId("connection") });
   const table = new Table();
   const show = () => table.show();
-  for (const event of ["state", "playerJoined", "playerLeft", "reconnected"]) room.on(event, show);
+  for (const event of ["state", "entity", "reconnected"]) room.on(event, show);
   show();
   const say = chatBox(byId("chat"), room);
   room.on("playerJoined", (player) => say(`${player.name} is here.`));

@@ -12,6 +12,8 @@ const COLOURS = ["#2f9e63", "#e5a812", "#3f83d8", "#d4527a", "#8a63d2", "#1f9ea3
 const NUMBERS = new Set(["fixed", "uint", "sint"]);
 const ROOM_FOR_LABEL = 7000; // square CSS pixels; with less the labels would cover each other
 const WIDE = 16; // bits; whole numbers wider than this hardly use their range
+const DIRECTIONS = 48; // pictures of a dot with a nose
+const TURN = Math.PI * 2;
 const MARGIN = 10; // CSS pixels around the field
 
 const find = (table, type) => table.fields.find((field) => field.type === type && !field.count && !field.ownerOnly);
@@ -129,30 +131,21 @@ class Field {
     const { x, y, heading } = this.#columns(layer, now);
     const { slots } = table;
     const radius = (layer.angle ? 6.5 : 4) * (table.size > 300 ? 0.65 : 1);
-    const dot = this.#dot(layer.colour, radius, scale);
-    const size = dot.width / scale;
-    if (heading) this.#drawNoses(frame, layer, slots, { x, y, heading }, radius);
-    for (const slot of slots) context.drawImage(dot, left + x[slot] * perUnit - size / 2, top + y[slot] * perUnit - size / 2, size, size);
+    // whole pixels of the screen: pictures are then copied, not filtered
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    const pictures = this.#dotsOf(layer.colour, radius, scale);
+    for (const slot of slots) {
+      const direction = heading ? Math.round((heading[slot] / TURN) * DIRECTIONS + DIRECTIONS) % DIRECTIONS : -1;
+      const dot = (pictures[direction + 1] ??= paintDot(layer.colour, radius, scale, direction, this.#night));
+      context.drawImage(dot, ((left + x[slot] * perUnit) * scale - dot.width / 2) | 0, ((top + y[slot] * perUnit) * scale - dot.width / 2) | 0);
+    }
+    context.setTransform(scale, 0, 0, scale, 0, 0);
     const own = this.room.entity;
     if (own?.table === table) ring(context, left + x[own.slot] * perUnit, top + y[own.slot] * perUnit, radius + 5, this.#night);
     if (!layer.label) return;
     // in a crowd only the visitor's own entity keeps its label
     const named = table.size <= frame.labels ? slots : slots.filter((slot) => own?.table === table && slot === own.slot);
     this.#drawLabels(frame, layer, named, x, y, radius);
-  }
-
-  #drawNoses({ context, perUnit, left, top }, layer, slots, { x, y, heading }, radius) {
-    context.strokeStyle = layer.colour;
-    context.lineWidth = 3;
-    context.lineCap = "round";
-    context.beginPath();
-    for (const slot of slots) {
-      const px = left + x[slot] * perUnit;
-      const py = top + y[slot] * perUnit;
-      context.moveTo(px, py);
-      context.lineTo(px + Math.cos(heading[slot]) * radius * 2, py + Math.sin(heading[slot]) * radius * 2);
-    }
-    context.stroke();
   }
 
   #drawLabels({ context, perUnit, left, top, scale }, layer, slots, x, y, radius) {
@@ -186,32 +179,44 @@ class Field {
     }
   }
 
-  #dot(colour, radius, scale) {
+  /** Dots as pictures: without a nose, then one for each of some directions. */
+  #dotsOf(colour, radius, scale) {
     const key = `${colour} ${radius} ${scale}`;
-    let dot = this.#dots.get(key);
-    if (!dot) {
-      dot = document.createElement("canvas");
-      dot.width = dot.height = Math.ceil((radius * 2 + 4) * scale);
-      const context = dot.getContext("2d");
-      context.scale(scale, scale);
-      context.beginPath();
-      context.arc(dot.width / scale / 2, dot.height / scale / 2, radius, 0, Math.PI * 2);
-      context.fillStyle = colour;
-      context.fill();
-      context.lineWidth = 1.5;
-      context.strokeStyle = this.#night ? "#131c17" : "#ffffff";
-      context.stroke();
-      this.#dots.set(key, dot);
-    }
-    return dot;
+    if (!this.#dots.has(key)) this.#dots.set(key, []);
+    return this.#dots.get(key);
   }
+}
+
+function paintDot(colour, radius, scale, direction, night) {
+  const dot = document.createElement("canvas");
+  dot.width = dot.height = 2 * Math.ceil((radius * (direction < 0 ? 1 : 2) + 2) * scale);
+  const context = dot.getContext("2d");
+  context.setTransform(scale, 0, 0, scale, dot.width / 2, dot.height / 2);
+  if (direction >= 0) {
+    const angle = (direction / DIRECTIONS) * TURN;
+    context.strokeStyle = colour;
+    context.lineWidth = 3;
+    context.lineCap = "round";
+    context.beginPath();
+    context.moveTo(0, 0);
+    context.lineTo(Math.cos(angle) * radius * 2, Math.sin(angle) * radius * 2);
+    context.stroke();
+  }
+  context.beginPath();
+  context.arc(0, 0, radius, 0, TURN);
+  context.fillStyle = colour;
+  context.fill();
+  context.lineWidth = 1.5;
+  context.strokeStyle = night ? "#131c17" : "#ffffff";
+  context.stroke();
+  return dot;
 }
 
 const weight = ({ angle, label }) => Number(Boolean(angle)) + Number(Boolean(label));
 
 function ring(context, x, y, radius, night) {
   context.beginPath();
-  context.arc(x, y, radius, 0, Math.PI * 2);
+  context.arc(x, y, radius, 0, TURN);
   context.lineWidth = 2.5;
   context.strokeStyle = night ? "#ffd25a" : "#d24b1f";
   context.stroke();
