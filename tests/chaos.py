@@ -4,8 +4,11 @@ Knows: the oracle's specs and the twin's orders. Must not know: what is checked 
 """
 
 import math
+import os
+from random import Random
 from typing import Any
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from tests.model import FieldSpec, TableSpec
@@ -26,12 +29,22 @@ ENUMS = [1, 2, 3, 5, 17, 256]
 NUMBERS = ("fixed", "angle", "uint", "sint")
 TEXTS = ["", "a", "monkey", "ünïcödé", "🐒🐒🐒", "x" * 40, "\0"]
 TURN = 2 * math.pi
+LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
+
+
+def examples(count: int) -> settings:
+    """How often a property is tried: `count` times, fifty times as often with HYPOTHESIS_PROFILE=long."""
+    return settings(
+        max_examples=count * 50 if LONG else count,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
 
 
 @st.composite
-def fields(draw: st.DrawFn, name: str, targets: list[str]) -> FieldSpec:
+def fields(draw: st.DrawFn, name: str, targets: list[str], private: int) -> FieldSpec:
     kind = draw(st.sampled_from(["fixed", "angle", "uint", "sint", "bool", "enum", "text", "blob", "ref"]))
-    more: dict[str, Any] = {"owner_only": draw(st.integers(0, 5)) == 5}
+    more: dict[str, Any] = {"owner_only": draw(st.integers(0, 5)) >= private}
     if kind in NUMBERS and not more["owner_only"]:
         more["linear"] = draw(st.booleans())
     if kind not in ("text", "blob"):
@@ -39,7 +52,7 @@ def fields(draw: st.DrawFn, name: str, targets: list[str]) -> FieldSpec:
     if kind == "fixed":
         more["lo"], more["hi"], more["step"] = draw(st.sampled_from(RANGES))
     elif kind in ("angle", "uint", "sint"):
-        more["bits"] = min(draw(BITS), 30 if kind == "angle" else 32)
+        more["bits"] = min(draw(BITS), 31 if kind == "angle" else 32)
     elif kind == "enum":
         more["values"] = tuple(f"v{place}" for place in range(draw(st.sampled_from(ENUMS))))
     elif kind in ("text", "blob"):
@@ -50,21 +63,39 @@ def fields(draw: st.DrawFn, name: str, targets: list[str]) -> FieldSpec:
 
 
 @st.composite
-def schemas(draw: st.DrawFn) -> tuple[TableSpec, ...]:
+def schemas(draw: st.DrawFn, private: bool = False) -> tuple[TableSpec, ...]:
+    """Declarations of a game; with `private`, half of the fields are for owners only."""
     names = [f"table{place}" for place in range(draw(st.integers(1, 3)))]
     specs = []
     for name in names:
         single = draw(st.integers(0, 5)) == 5
-        columns = [draw(fields(f"f{place}", names)) for place in range(draw(st.integers(1, 4)))]
+        columns = [
+            draw(fields(f"f{place}", names, 3 if private else 5)) for place in range(draw(st.integers(1, 4)))
+        ]
         capacity = 1 if single else draw(st.sampled_from([40, 3, 9, 1]))
         specs.append(TableSpec(name, tuple(columns), capacity, single))
     return tuple(specs)
 
 
 def schedules(ticks: int) -> st.SearchStrategy[list[list[Order]]]:
+    """Either a few orders that shrink well, or a crowded game made from a seed."""
     number = st.integers(0, 255)
     order = st.tuples(st.integers(0, 17), number, number, st.integers(0, 2**32 - 1))
-    return st.lists(st.lists(order, max_size=5), min_size=2, max_size=ticks)
+    return st.lists(st.lists(order, max_size=5), min_size=2, max_size=ticks) | st.builds(
+        crowded, st.integers(0, 2**32 - 1), st.integers(2, ticks)
+    )
+
+
+def crowded(seed: int, ticks: int) -> list[list[Order]]:
+    random = Random(seed)
+
+    def order(code: int) -> Order:
+        return code, random.getrandbits(8), random.getrandbits(8), random.getrandbits(32)
+
+    first = [order(2) for _ in range(8)]
+    return [first] + [
+        [order(int(random.random() * 18)) for _ in range(random.getrandbits(4) % 9)] for _ in range(ticks - 1)
+    ]
 
 
 def value_of(twin: Twin, spec: FieldSpec, raw: int) -> Any:

@@ -57,7 +57,7 @@ def unpack(message: bytes, layout: Mapping[str, Any] | None = None) -> tuple[str
     if name == "ack":
         body: dict[str, Any] = {
             "epoch": cursor.varint(),
-            "tick": cursor.varint(64),
+            "tick": cursor.varint64(),
             "number": cursor.varint(),
         }
     elif name == "player_input" and layout is not None:
@@ -81,7 +81,7 @@ def check_map(name: str, body: Mapping[str, Any]) -> None:
 def unpack_input(cursor: Cursor, layout: Mapping[str, Any]) -> dict[str, Any]:
     require(layout["hash"] == input_hash(layout), "the layout's own hash")
     require(cursor.u16() == layout["hash"], "an input of another schema")
-    number, acknowledged = cursor.varint(), cursor.varint(64)
+    number, acknowledged = cursor.varint(), cursor.varint64()
     require(number >= 1, "inputs are counted from 1")
     rest = cursor.bits(sum(spec["bits"] for spec in layout["fields"]))
     fields = {}

@@ -103,8 +103,10 @@ class Table:
         require(1 <= self.spec["capacity"] <= 1 << 20, "a capacity out of bounds")
         for spec in self.spec["fields"]:
             require(spec["type"] in TYPES, "an unknown type of field")
-            require(spec["predict"] in ("hold", "linear"), "an unknown prediction")
+            predicted = spec["type"] in ("fixed", "angle", "uint", "sint") and not spec["ownerOnly"]
+            require(spec["predict"] in ("hold", "linear")[: 1 + predicted], "an impossible prediction")
             bounds = (0, 0) if spec["type"] in ("text", "blob") else (1, 32)
+            require(bounds[1] > 0 or not spec["count"], "an array of text or blobs")
             require(bounds[0] <= spec["bits"] <= bounds[1], "a field of impossible bits")
             column = Column(spec, spec["predict"] == "linear", not spec["ownerOnly"])
             self.columns += [column] * (spec["count"] or 1)
@@ -143,7 +145,7 @@ class NaiveReader:
 
     def _start(self, schema: Mapping[str, Any]) -> None:
         require(schema["hash"] == crc({"input": schema["input"], "tables": schema["tables"]}), "schema hash")
-        require(len(schema["tables"]) < NO_TABLE, "too many tables to number")
+        require(len(schema["tables"]) <= 200, "too many tables to number")
         if schema["input"] is not None:
             require(schema["input"]["hash"] == input_hash(schema["input"]), "input hash")
         self.schema = schema
@@ -178,6 +180,9 @@ class NaiveReader:
         before, self.position = self.position, None
         cursor = Cursor(message)
         kind = cursor.u8()
+        if kind not in (0x42, 0x43, 0x44, *SERVER_KEYS):
+            self.position = before
+            return
         if kind == 0x43:
             before = self._game_state(cursor, before)
         elif kind == 0x44:
@@ -185,11 +190,9 @@ class NaiveReader:
         elif kind == 0x42:
             self._use(cursor.map())
             before = None
-        elif kind in SERVER_KEYS:
+        else:
             number = cursor.varint() if kind in NUMBERED else 0
             self._map(kind, number, cursor.map())
-        else:
-            raise NaiveWireError(f"unknown kind {kind:#04x}")
         cursor.finish()
         self.position = before
 
@@ -205,9 +208,9 @@ class NaiveReader:
             self.heartbeats.append(body)
 
     def _game_state(self, cursor: Cursor, old: tuple[int, int] | None) -> tuple[int, int]:
-        flags, epoch, tick = cursor.u8(), cursor.varint(), cursor.varint(64)
-        require(flags <= 3, "an unused flag is set")
-        snapshot, corrections = bool(flags & 1), bool(flags & 2)
+        flags, epoch, tick = cursor.u8(), cursor.varint(), cursor.varint64()
+        require(flags <= 2, "flags that do not go together")
+        snapshot, corrections = flags == 1, flags == 2
         gap = 0
         if snapshot:
             for table in self._tables:
@@ -261,20 +264,23 @@ class NaiveReader:
                     row.values = [
                         v if c.shared else c.empty for v, c in zip(row.values, table.columns, strict=True)
                     ]
+        previous = -1
         while flags & 4 and cursor.left:
-            number, count = cursor.u8(), cursor.varint()
-            require(number < len(self._tables), "a table out of bounds")
+            number, count, slot = cursor.u8(), cursor.varint(), -1
+            require(previous < number < len(self._tables), "a table out of order or out of bounds")
             for _ in range(count):
-                self._private_row(cursor, self._tables[number])
+                slot = self._private_row(cursor, self._tables[number], slot)
+            previous = number
 
-    def _private_row(self, cursor: Cursor, table: Table) -> None:
+    def _private_row(self, cursor: Cursor, table: Table, previous: int) -> int:
         slot = cursor.varint()
-        require(slot in table.rows, "private values of a row that is not there")
+        require(previous < slot and slot in table.rows, "private values of a row out of order or not there")
         for place, column in enumerate(table.columns):
             if not column.shared:
                 value = column.value(cursor.varint()) if column.numeric else column.read_bytes(cursor)
                 column.check(value)
                 table.rows[slot].values[place] = value
+        return slot
 
 
 def gone(cursor: Cursor, table: Table) -> None:

@@ -52,15 +52,18 @@ class Cursor:
     def u16(self) -> int:
         return int.from_bytes(self.take(2), "little")
 
-    def varint(self, bits: int = 32) -> int:
+    def varint(self, size: int = 5, bits: int = 32) -> int:
         value = 0
-        for place in range((bits + 6) // 7):
+        for place in range(size):
             byte = self.u8()
             value |= (byte & 0x7F) << (7 * place)
             if byte < 0x80:
-                require(value < 1 << bits, f"a varint of {bits} bits is too large")
+                require(value < 1 << bits, "a varint is too large")
                 return value
-        raise NaiveWireError(f"a varint of {bits} bits is too long")
+        raise NaiveWireError("a varint is too long")
+
+    def varint64(self) -> int:
+        return self.varint(10, 62)
 
     def bits(self, count: int) -> int:
         """`count` bits, lowest first, as one number; the unused bits of the last byte are zero."""

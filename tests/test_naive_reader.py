@@ -103,15 +103,16 @@ def test_a_gap_extrapolates_tables_without_a_section() -> None:
 
 HEADER = "43 00 01 ad02 01"
 BROKEN = {
-    "an unknown kind": "50",
     "an empty message": "",
     "an unused flag": "43 04 01 ad02 01",
+    "corrections to a snapshot": "43 03 01 ad02",
     "a gap of zero": "43 00 01 ac02 00",
     "another epoch": "43 00 02 ad02 01",
     "another base": "43 00 01 ae02 01",
     "a varint of six bytes": "43 00 81 80 80 80 80 00 ad02 01",
     "a varint above 32 bits": "43 00 81 80 80 80 10 ad02 01",
-    "a tick above 64 bits": "43 00 01 ffffffffffffffffff 02 01",
+    "a tick above 62 bits": "43 01 01 808080808080808040",
+    "a tick of eleven bytes": "43 01 01 8080808080808080808000",
     "a table that does not exist": HEADER + "01 01 01 00",
     "a table twice": HEADER + "00 01 01 00 00 00 01 01 00 00",
     "no parts": HEADER + "00 00",
@@ -149,6 +150,8 @@ BROKEN = {
     "an array for a map": "41 90",
     "a numbered message out of order": "46 02 81 a8 706c617965724964 a1 61",
     "private values of a free slot": "44 04 00 01 01",
+    "private values of a row twice": "44 04 00 02 00 00",
+    "private values of a table twice": "44 04 00 00 00 00",
     "an unused private flag": "44 10",
     "an own entity without a table": "44 02 ff 01",
 }
@@ -246,6 +249,14 @@ def test_bad_client_messages_are_refused() -> None:
     assert naive_client.unpack(bytes.fromhex("07 01 ac02 05"))[1] == {"epoch": 1, "tick": 300, "number": 5}
 
 
+def test_a_message_of_an_unknown_kind_is_ignored() -> None:
+    reader = NaiveReader(THINGS)
+    reader.apply(SNAPSHOT)
+    reader.apply(bytes.fromhex("50 ff"))
+    reader.apply(bytes.fromhex(HEADER))
+    assert reader.position == (1, 301)
+
+
 def test_a_schema_whose_hash_is_another_is_refused() -> None:
     with pytest.raises(NaiveWireError):
         NaiveReader(THINGS | {"hash": THINGS["hash"] ^ 1})
@@ -253,5 +264,5 @@ def test_a_schema_whose_hash_is_another_is_refused() -> None:
 
 def test_varints_at_their_limits() -> None:
     assert Cursor(bytes.fromhex("ffffffff0f")).varint() == 2**32 - 1
-    assert Cursor(bytes.fromhex("ffffffffffffffffff01")).varint(64) == 2**64 - 1
+    assert Cursor(bytes.fromhex("ffffffffffffffff3f")).varint64() == 2**62 - 1
     assert varint(2**64 - 1) == bytes.fromhex("ffffffffffffffffff01")

@@ -3,28 +3,25 @@
 Run it longer with HYPOTHESIS_PROFILE=long.
 """
 
-import os
+import math
+from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+import pytest
+from hypothesis import given
 from hypothesis import strategies as st
 
-from monkeytown._core import delta
-from tests.chaos import Chaos, Order, schedules, schemas
-from tests.model import TableSpec
+from monkeytown._core import delta, mirror
+from monkeytown.errors import WireError
+from monkeytown.position import Position
+from tests.chaos import Chaos, Order, examples, schedules, schemas
+from tests.model import FieldSpec, TableSpec
 from tests.naive_reader import NaiveReader
+from tests.naive_wire import NaiveWireError
 from tests.twin import EPOCH, Twin
 
-LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
 FIRST_TICKS = st.sampled_from([1, 250, 2**32 - 3, 2**40])
-
-
-def examples(count: int) -> settings:
-    """How often a property is tried: `count` times in the default run."""
-    return settings(
-        max_examples=count * 50 if LONG else count,
-        deadline=None,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-    )
+EDITS = st.tuples(st.sampled_from(["flip", "set", "cut", "insert"]), st.integers(1, 400), st.integers(0, 255))
+LEFT_TO_THE_READER = ("is not a wire value", "single table", "cannot hold")
 
 
 def assert_reads(reader: NaiveReader, twin: Twin) -> None:
@@ -39,7 +36,69 @@ def reader_of(twin: Twin, *frames: bytes) -> NaiveReader:
     return reader
 
 
-@examples(120)
+class Mirror:
+    """A second set of the core's tables, which reads what the first one sends."""
+
+    def __init__(self, twin: Twin) -> None:
+        self.twin = twin
+        self.by_name = twin.schema.build()
+        self.tables = tuple(self.by_name.values())
+        self.position: Position | None = None
+        self.snapshots: dict[int, bytes] = {}
+
+    def follow(self) -> None:
+        twin = self.twin
+        if self.position is None:
+            self.apply(twin.snapshot())
+        elif delta.has_news(twin.tables, self.position.tick):
+            self.apply(twin.delta(self.position.tick))
+        assert self.position is not None
+        self.snapshots[self.position.tick] = delta.snapshot(self.tables, EPOCH, self.position.tick)
+
+    def apply(self, frame: bytes) -> None:
+        self.position = mirror.apply(frame, self.tables, self.position)
+
+    def assert_onward(self) -> None:
+        """Whoever reads from the mirror, from any of its positions, knows what the model knows."""
+        assert self.position is not None
+        for base, snapshot in self.snapshots.items():
+            reader = reader_of(self.twin, snapshot)
+            assert delta.can_continue(self.tables, base)
+            if delta.has_news(self.tables, base):
+                reader.apply(delta.encode(self.tables, EPOCH, base, self.position.tick))
+            assert_reads(reader, self.twin)
+
+    def assert_game_side(self) -> None:
+        for spec in self.twin.specs:
+            found = {
+                row.id: {field.name: getattr(row, field.name) for field in spec.fields}
+                for row in self.by_name[spec.name]
+            }
+            expected = {
+                id: {field.name: game_value(self, field, row.get(field.name)) for field in spec.fields}
+                for id, row in self.twin.shared[spec.name].items()
+            }
+            assert found == expected
+
+
+def game_value(reader: Mirror, spec: FieldSpec, wire: Any) -> Any:
+    """What a game reads from a mirror. Owner-only fields, whose wire value is not told, have their defaults."""
+    if wire is None:
+        return spec.empty
+    return [game_place(reader, spec, one) for one in wire] if spec.count else game_place(reader, spec, wire)
+
+
+def game_place(reader: Mirror, spec: FieldSpec, wire: Any) -> Any:
+    if spec.type == "fixed":
+        return spec.lo + wire * spec.step
+    if spec.type == "angle":
+        return wire / ((1 << spec.bits) / (2 * math.pi))
+    if spec.type == "ref":
+        return reader.by_name[spec.target].get(wire)
+    return spec.values[wire] if spec.type == "enum" else wire
+
+
+@examples(250)
 @given(specs=schemas(), schedule=schedules(9), first_tick=FIRST_TICKS)
 def test_from_every_base_a_reader_equals_the_model(
     specs: tuple[TableSpec, ...], schedule: list[list[Order]], first_tick: int
@@ -60,7 +119,7 @@ def test_from_every_base_a_reader_equals_the_model(
         assert_reads(reader_of(twin, snapshots[twin.tick]), twin)
 
 
-@examples(80)
+@examples(150)
 @given(specs=schemas(), schedule=schedules(30), first_tick=FIRST_TICKS)
 def test_readers_that_skip_stay_equal_for_good(
     specs: tuple[TableSpec, ...], schedule: list[list[Order]], first_tick: int
@@ -78,3 +137,73 @@ def test_readers_that_skip_stay_equal_for_good(
             elif delta.has_news(twin.tables, reader.position[1]):
                 reader.apply(twin.delta(reader.position[1]))
             assert_reads(reader, twin)
+
+
+@examples(150)
+@given(specs=schemas(), schedule=schedules(12), first_tick=FIRST_TICKS, stride=st.integers(1, 4))
+def test_a_mirror_can_be_read_like_the_original(
+    specs: tuple[TableSpec, ...], schedule: list[list[Order]], first_tick: int, stride: int
+) -> None:
+    chaos = Chaos(specs, first_tick)
+    second = Mirror(chaos.twin)
+    for place, orders in enumerate(schedule):
+        chaos.tick(orders)
+        if place % stride == 0:
+            second.follow()
+            second.assert_onward()
+            second.assert_game_side()
+
+
+def edited(frame: bytes, edits: list[tuple[str, int, int]]) -> bytes:
+    """A frame with some of its bytes changed, never its kind."""
+    data = bytearray(frame)
+    for how, place, value in edits:
+        at = 1 + place % max(1, len(data) - 1)
+        if how == "cut":
+            del data[at:]
+        elif how == "insert":
+            data.insert(at, value)
+        elif at < len(data):
+            data[at] = value if how == "set" else data[at] ^ (1 << value % 8)
+    return bytes(data)
+
+
+@examples(400)
+@given(
+    specs=schemas(),
+    schedule=schedules(5),
+    edits=st.lists(EDITS, min_size=1, max_size=3),
+    lag=st.integers(0, 2),
+)
+def test_a_damaged_frame_is_refused_by_both_readers_or_read_alike(
+    specs: tuple[TableSpec, ...], schedule: list[list[Order]], edits: list[tuple[str, int, int]], lag: int
+) -> None:
+    """After a WireError a mirror is good for nothing but a snapshot: that one must put it right."""
+    chaos = Chaos(specs, 1)
+    twin = chaos.twin
+    snapshots = []
+    for orders in schedule:
+        chaos.tick(orders)
+        snapshots.append(twin.snapshot())
+    before = [] if lag == 0 else snapshots[max(0, len(snapshots) - 1 - lag)]
+    frame = edited(twin.delta(max(1, twin.tick - lag)) if before else snapshots[-1], edits)
+    naive, second = NaiveReader(twin.map), Mirror(twin)
+    if before:
+        naive.apply(before)
+        second.apply(before)
+    try:
+        naive.apply(frame)
+    except NaiveWireError as refusal:
+        if not any(rule in str(refusal) for rule in LEFT_TO_THE_READER):
+            with pytest.raises(WireError):
+                second.apply(frame)
+    else:
+        second.apply(frame)
+        epoch, tick = second.position
+        assert (epoch, tick) == naive.position
+        onward = reader_of(twin, delta.snapshot(second.tables, epoch, tick))
+        assert (onward.tables, onward.steps) == (naive.tables, naive.steps)
+    second.position = None
+    second.follow()
+    second.assert_onward()
+    second.assert_game_side()

@@ -112,7 +112,7 @@ def messages() -> Recorder:
         ("chat_message", {"text": "hello 🐒"}),
         ("heartbeat", {"timestamp": 1.5}),
         ("ack", {"epoch": 7, "tick": 2**33, "number": 300}),
-        ("ack", {"epoch": 2**32 - 1, "tick": 2**62, "number": 0}),
+        ("ack", {"epoch": 2**32 - 1, "tick": 2**62 - 1, "number": 0}),
     ]
     for name, body in sent:
         room.messages.append({"hex": naive_client.pack(name, body).hex(), "name": name, "body": body})
