@@ -15,6 +15,7 @@ from monkeytown._core.state cimport Table, Tombstone
 from monkeytown._core.wire cimport Writer, mt_bit_length
 
 cdef extern from "kernels.h" nogil:
+    int32_t mt_count_marked(const int32_t *mark, Py_ssize_t n)
     Py_ssize_t mt_marked(const int32_t *mark, Py_ssize_t n, int32_t *out)
     uint32_t mt_zigzag_rows(const int32_t *values, const int32_t *rows, uint32_t *out, Py_ssize_t n)
     uint32_t mt_zigzag_all(const int32_t *values, uint32_t *out, Py_ssize_t n)
@@ -247,9 +248,11 @@ cdef class _Encoder:
         cdef Rows rows = table.rows
         cdef int32_t n = rows.size, count, i
         cdef bint dense = rows.size == rows.extent
-        count = <int32_t>mt_marked(rows.dirty, rows.extent, self.slots)
+        count = mt_count_marked(rows.dirty, rows.extent)
         if not count:
             return False
+        if count < n or not dense:
+            mt_marked(rows.dirty, rows.extent, self.slots)
         if count < n:
             if not dense:
                 self.census(rows)
@@ -291,7 +294,7 @@ cdef class _Encoder:
             if column.field.owner_only:
                 continue
             if column.field.storage == OBJECT:
-                if column.corrected_slots and self.put_corrected_contents(column, count):
+                if column.corrected_slots and self.put_corrected_contents(column, count, dense):
                     self.mark(mask, place)
                 place += 1
             for lane in range(column.count):
@@ -302,21 +305,19 @@ cdef class _Encoder:
                 place += 1
         return 0
 
-    cdef bint put_corrected_contents(self, Column column, int32_t count) except -1:
+    cdef bint put_corrected_contents(self, Column column, int32_t count, bint dense) except -1:
         """Text and blobs that changed, as a row set of the `count` selected rows; both lists are in order of slots."""
-        cdef int32_t i = 0, found = 0
-        cdef list slots = [slot for slot in column.corrected_slots if column.rows.mask[<int32_t>slot]]
-        if not slots:
-            return False
-        for slot in slots:
-            while self.slots[i] != <int32_t>slot:
-                i += 1
-            self.rank_of[found] = i
+        cdef int32_t i = 0, found = 0, slot
+        for slot in column.corrected_slots:
+            if not dense:
+                while self.slots[i] != slot:
+                    i += 1
+            self.rank_of[found] = slot if dense else i
             self.members[found] = slot
             found += 1
         self.put_row_set(self.rank_of, found, count)
         self.put_contents(column, self.members, found)
-        return True
+        return found > 0
 
     cdef bint put_corrections(self, Table table, int64_t base) except -1:
         """Values corrected since an older base."""

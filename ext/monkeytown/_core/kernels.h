@@ -168,6 +168,13 @@ static inline ptrdiff_t mt_marked(const int32_t *restrict mark, ptrdiff_t n, int
     return count;
 }
 
+/* How many marks are set. */
+MT_KERNEL int32_t mt_count_marked(const int32_t *restrict mark, ptrdiff_t n) {
+    int32_t count = 0;
+    for (ptrdiff_t i = 0; i < n; i++) count += mark[i] != 0;
+    return count;
+}
+
 /* Lowers old stamps by `shift`, not below zero, when the origin that they count from moves up. */
 MT_KERNEL void mt_rebase(int32_t *restrict stamp, ptrdiff_t n, int32_t shift) {
     for (ptrdiff_t i = 0; i < n; i++) stamp[i] = stamp[i] > shift ? stamp[i] - shift : 0;
@@ -210,28 +217,52 @@ static inline ptrdiff_t mt_next_wider(const uint32_t *restrict values, ptrdiff_t
 
 static inline size_t mt_packed_size(size_t n, unsigned width) { return (n * width + 7) / 8; }
 
-/* Packs n values of `width` bits, lowest bit first. Writes up to 16 bytes past the end: the buffer must have that slack.
- * Eight values fill exactly `width` bytes, so whole groups need no carry. */
+/* Eight values of up to 8 bits fill exactly `width` bytes, eight of up to 16 bits too, so whole groups need no carry. With a
+ * constant width the shifts are constants. */
+static inline __attribute__((always_inline)) size_t mt_pack_groups(uint8_t *restrict out, const uint32_t *restrict values,
+                                                                   size_t groups, unsigned width) {
+    for (size_t group = 0; group < groups; group++, values += 8, out += width) {
+        uint64_t low = 0, high = 0;
+        for (unsigned j = 0; j < 4; j++) {
+            low |= (uint64_t)values[j] << (j * width);
+            high |= (uint64_t)values[4 + j] << (j * width);
+        }
+        if (width <= 8) {
+            low |= high << (4 * width);
+            memcpy(out, &low, 8);
+        } else {
+            unsigned __int128 both = (unsigned __int128)low | (unsigned __int128)high << (4 * width);
+            memcpy(out, &both, 16);
+        }
+    }
+    return groups * width;
+}
+
+#define MT_WIDTH(w) \
+    case w: return mt_pack_groups(out, values, groups, w)
+
+static inline size_t mt_pack_narrow(uint8_t *restrict out, const uint32_t *restrict values, size_t groups, unsigned width) {
+    switch (width) {
+        MT_WIDTH(1);
+        MT_WIDTH(2);
+        MT_WIDTH(3);
+        MT_WIDTH(4);
+        MT_WIDTH(5);
+        MT_WIDTH(6);
+        MT_WIDTH(7);
+        MT_WIDTH(8);
+    }
+    return mt_pack_groups(out, values, groups, width);
+}
+
+/* Packs n values of `width` bits, lowest bit first. Writes up to 16 bytes past the end: the buffer must have that slack. */
 static inline size_t mt_pack(uint8_t *restrict out, const uint32_t *restrict values, size_t n, unsigned width) {
     uint8_t *start = out;
     size_t i = 0;
     if (!width) return 0;
-    if (width <= 8) {
-        for (; i + 8 <= n; i += 8, out += width) {
-            uint64_t group = 0;
-            for (unsigned j = 0; j < 8; j++) group |= (uint64_t)values[i + j] << (j * width);
-            memcpy(out, &group, 8);
-        }
-    } else if (width <= 16) {
-        for (; i + 8 <= n; i += 8, out += width) {
-            uint64_t low = 0, high = 0;
-            for (unsigned j = 0; j < 4; j++) {
-                low |= (uint64_t)values[i + j] << (j * width);
-                high |= (uint64_t)values[i + 4 + j] << (j * width);
-            }
-            unsigned __int128 group = (unsigned __int128)low | (unsigned __int128)high << (4 * width);
-            memcpy(out, &group, 16);
-        }
+    if (width <= 16) {
+        out += mt_pack_narrow(out, values, n / 8, width);
+        i = n / 8 * 8;
     }
     uint64_t carry = 0;
     unsigned filled = 0;

@@ -11,7 +11,7 @@ from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
 from monkeytown._core.columns cimport Column, Lane
-from monkeytown._core.fields cimport ANGLE, BYTE, OBJECT, SINT, TEXT
+from monkeytown._core.fields cimport ANGLE, OBJECT, SINT, TEXT, Field
 from monkeytown._core.rows cimport MAX_GENERATION, resize
 from monkeytown._core.state cimport Table
 from monkeytown._core.wire cimport Reader, mt_unzigzag
@@ -127,26 +127,33 @@ cdef class _Applier:
         return content
 
     cdef int check_value(self, Column column, int32_t wire) except -1:
-        """An enum or bool must name something; other fields may hold any integer."""
-        if column.field.storage == BYTE and <uint32_t>wire > column.field.largest:
-            raise WireError(f"{column.field.owner}.{column.field.name} has no value {wire}")
-        return 0
+        cdef Field field = column.field
+        if field.kind == SINT:
+            if field.int_lo <= wire <= field.int_hi:
+                return 0
+        elif <uint32_t>wire <= field.largest:
+            return 0
+        raise WireError(f"{field.owner}.{field.name} has no value {wire}")
+
+    cdef int32_t signed_of(self, Column column, uint32_t zigzag) except? -1:
+        """A residual or step; an angle's has no more than the field's bits."""
+        cdef int32_t number = mt_unzigzag(zigzag)
+        if column.field.kind == ANGLE and mt_wrap(<uint32_t>number, column.field.bits) != number:
+            raise WireError(f"{column.field.owner}.{column.field.name} cannot turn by {number}")
+        return number
 
     cdef int take_absolute(self, Column column, int lane, int32_t count) except -1:
         """Wire values and steps into `values` and `steps`."""
         cdef int32_t i
-        cdef unsigned bits = column.field.bits if column.field.kind == ANGLE else 32
         self.source.take_packed(self.values, count)
         if column.field.linear:
             self.source.take_packed(self.steps, count)
         for i in range(count):
             if column.field.kind == SINT:
                 self.values[i] = <uint32_t>mt_unzigzag(self.values[i])
-            elif column.field.kind == ANGLE:
-                self.values[i] &= column.field.largest
             self.check_value(column, <int32_t>self.values[i])
             if column.field.linear:
-                self.steps[i] = <uint32_t>mt_wrap(<uint32_t>mt_unzigzag(self.steps[i]), bits)
+                self.steps[i] = <uint32_t>self.signed_of(column, self.steps[i])
         return 0
 
     cdef int store_absolute(self, Column column, int lane, const int32_t *slots, int32_t count, int32_t stamp) except -1:
@@ -285,7 +292,7 @@ cdef class _Applier:
             if not self.steps[i]:
                 continue
             slot = self.members[i]
-            residual = mt_wrap(<uint32_t>mt_unzigzag(self.steps[i]), bits)
+            residual = self.signed_of(column, self.steps[i])
             target.wire[slot] = <int32_t>(<uint32_t>target.wire[slot] + <uint32_t>residual)
             if column.field.kind == ANGLE:
                 target.wire[slot] &= column.field.largest
@@ -361,6 +368,19 @@ cdef class _Applier:
                     column.mirror(slot, lane)
         return 0
 
+    cdef int check_moved(self, Table table) except -1:
+        """What was extrapolated and then not corrected must be where a value can be."""
+        cdef Column column
+        cdef int lane
+        cdef int32_t slot
+        for column in table.columns:
+            if column.field.linear:
+                for lane in range(column.count):
+                    for slot in range(table.rows.extent):
+                        if table.rows.mask[slot]:
+                            self.check_value(column, column.lanes[lane].wire[slot])
+        return 0
+
     cdef bint in_motion(self, Table table) noexcept:
         cdef Column column
         cdef int lane
@@ -395,6 +415,7 @@ cdef class _Applier:
                 self.take_corrections(table, stamp)
             else:
                 self.take_residual_columns(table, stamp)
+        self.check_moved(table)
         table.finish(tick, parts != 0, self.in_motion(table))
         if corrections:
             table.changed_before = tick      # this tick's residuals are not known here
