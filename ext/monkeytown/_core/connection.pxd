@@ -1,0 +1,88 @@
+from libc.errno cimport EAGAIN, EINTR, ENOBUFS
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+
+from monkeytown._core.frames cimport FrameReader
+from monkeytown._core.inputs cimport Queue
+
+
+cdef extern from * nogil:
+    """
+    #include <sys/socket.h>
+    #ifdef MSG_NOSIGNAL
+    #define MT_SEND_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL)
+    #else
+    #define MT_SEND_FLAGS MSG_DONTWAIT
+    #endif
+    """
+    const int MT_SEND_FLAGS
+    ssize_t c_send "send" (int fd, const void* data, size_t length, int flags)
+
+
+cdef struct Bucket:
+    double rate                 # tokens a second; 0: no limit
+    double burst
+    double level
+    double at
+
+
+cdef struct Client:
+    int fd                      # -1: no raw send
+    bint through_transport      # TLS: same frames, written by the transport
+    bint blocked                # the transport still has bytes of ours to write
+    bint text                   # JSON: text frames
+    int channel                 # readers of one channel may share a frame
+    int cohort                  # in this tick: who shares position and channel; -1 for nobody
+    Py_ssize_t partial          # in this tick: bytes that a send took before the transport must write the rest
+    bint full                   # the kernel had no room at the last try
+    bint broken                 # a raw send failed for good; the loop will tell us that the connection is lost
+    # The cursor.
+    bint has_position
+    uint32_t epoch
+    uint64_t tick
+    # The window of unacknowledged ticks.
+    bint acknowledges           # an `ack` named this epoch
+    bint outstanding
+    uint64_t acked_tick
+    uint64_t oldest             # the first tick sent that is not acknowledged, or earlier
+    double held_since           # since when it may not be sent to; 0: it may
+    # Inputs: the newest number received, seen by the rules, and told to the client.
+    uint32_t received_input
+    uint32_t seen_input
+    uint32_t told_input
+    # What else concerns this client only.
+    uint32_t acked_number
+    unsigned char private_flags
+    const unsigned char* private_body
+    Py_ssize_t private_length   # -1: nothing
+    unsigned char* pending      # whole frames in order, waiting for the next send
+    Py_ssize_t pending_length
+    Py_ssize_t pending_capacity
+
+
+cdef class Connection(FrameReader):
+    cdef Client client
+    cdef object _group
+    cdef int64_t _handle
+    cdef object _transport
+    cdef bytes _private
+    cdef Queue _inputs
+    cdef int _player_number
+    cdef Py_ssize_t _pending_limit
+    cdef Py_ssize_t _input_limit
+    cdef Bucket _message_bucket
+    cdef Bucket _input_bucket
+    cdef readonly double last_received
+
+    cdef int _take_input(self, unsigned char* payload, Py_ssize_t length) except -1
+    cdef bint _take_ack(self, const unsigned char* payload, Py_ssize_t length) noexcept
+    cdef int _append(self, int opcode, const unsigned char* payload, Py_ssize_t length) except -1
+    cdef int _write(self, const unsigned char* data, Py_ssize_t length) except -1
+
+
+cdef inline bint reachable(const Client* client) noexcept nogil:
+    """Whether a frame may be written to it now."""
+    return not client.blocked and not client.broken and (client.fd >= 0 or client.through_transport)
+
+
+cdef inline bint would_block(int error) noexcept nogil:
+    return error == EAGAIN or error == EINTR or error == ENOBUFS
