@@ -87,7 +87,8 @@ class Room:
         if self._rules.failed is None:
             self._rules.call("on_create")
         self._settle()
-        self._commit()
+        if self.closed is None:
+            self._commit()
 
     @property
     def game(self) -> Game:
@@ -287,7 +288,8 @@ class Room:
             if rules.failed is None:
                 rules.call("on_tick", 1 / self.tick_rate)
         self._settle()
-        self._commit()
+        if self.closed is None:
+            self._commit()
 
     def advance(self, seconds: float) -> bool:
         """Moves the time of a room without ticks, timer by timer. Returns whether any fired, so that `step`
@@ -341,6 +343,7 @@ class Room:
             self._end(Closing(ERROR_CODES["GAME-005"], ROOM_FAILED, error))
         elif self._stage.closing is not None and self.closed is None:
             self._end(Closing(self._stage.closing or ERROR_CODES["GAME-006"], ROOM_CLOSED))
+            self._commit()  # there is no further step, and players are to see how it ended
 
     def _commit(self) -> None:
         """Makes what the rules wrote the newest version of the state."""

@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 from monkeytown._core.state import Table
-from monkeytown.errors import HookError, Refusal
+from monkeytown.errors import HookError, Refusal, TableFull
 from monkeytown.game import Game, Player, Players
 from monkeytown.room.hooks import hook_error
 from monkeytown.room.member import Member
@@ -68,6 +68,8 @@ class Rules:
         except CAUGHT as error:
             if isinstance(error, Refusal) and hook in _REFUSING:
                 raise
+            if isinstance(error, TableFull) and hook == "on_join":
+                raise Refusal(code="GAME-002") from error
             return self.fail(hook, call, error)
 
     def take_inputs(self, drained: Iterable[tuple[int, int, Any]], seats: Mapping[int, Member]) -> None:

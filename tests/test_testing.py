@@ -1,0 +1,156 @@
+"""The kit for testing games shows what players see, and raises what rules raise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from monkeytown import Entity, Game, HookError, Input, Player, Refusal, fixed, singleton, table, text, uint
+from monkeytown.testing import play
+
+
+class Snail(Entity):
+    x = fixed(0, 100, step=0.5)
+    secret = uint(8, owner_only=True)
+
+
+class Crawl(Input):
+    by = fixed(-1, 1, step=0.5)
+
+
+class Race(Game):
+    tick_rate = 10
+    max_players = 2
+    input = Crawl
+    snails = table(Snail)
+
+    def on_join(self, player: Player) -> None:
+        if player.name == "Bird":
+            raise Refusal("No birds.")
+        player.entity = self.snails.spawn(secret=player.number)
+
+    def on_input(self, player: Player, crawl: Crawl) -> None:
+        player.entity.x += crawl.by
+        if player.entity.x > 3:
+            player.kick("too fast")
+
+    def on_dispose(self) -> None:
+        if self.time > 50:
+            raise ValueError("too late")
+
+
+class Page(Entity):
+    said = text(40)
+
+
+class Book(Game):
+    tick_rate = 0
+    page = singleton(Page)
+
+    def on_message(self, player: Player, action: dict[str, Any]) -> None:
+        if "divide" in action:
+            self.page.said = str(1 / action["divide"])
+        else:
+            raise Refusal("Divide!")
+
+    def on_join(self, player: Player) -> None:
+        self.after(5, lambda: self.broadcast("bell"))
+
+    def on_chat(self, player: Player, text: str) -> str:
+        self.page.said = text
+        return text
+
+
+def test_players_see_what_was_committed() -> None:
+    with play(Race) as room:
+        ada, bob = room.join("Ada"), room.join("Bob")
+        assert ada.entity is None
+        ada.input(by=0.7)
+        room.step()
+        assert ada.entity.x == 0.5
+        assert bob.tables.snails[ada.entity.id].x == 0.5
+
+
+def test_players_see_their_own_secrets_only() -> None:
+    with play(Race) as room:
+        ada, bob = room.join("Ada"), room.join("Bob")
+        room.step()
+        assert (ada.entity.secret, bob.entity.secret) == (1, 2)
+        assert ada.tables.snails[bob.entity.id].secret == 0
+
+
+def test_time_is_the_tests() -> None:
+    with play(Race) as room:
+        room.run(seconds=2.5)
+        assert room.time == 2.5
+        assert room.room.tick == 26
+
+
+def test_players_come_and_go() -> None:
+    with play(Race) as room:
+        ada, bob = room.join("Ada"), room.join("Bob")
+        assert (ada.id, ada.name, repr(ada)) == ("player-1", "Ada", "<Ada>")
+        with pytest.raises(Refusal, match="GAME-002"):
+            room.join("Cid")
+        ada.leave()
+        room.step()
+        assert bob.others == {"player-2": "Bob"}
+        with pytest.raises(Refusal, match="No birds"):
+            room.join("Bird")
+        assert room.players == [bob]
+
+
+def test_who_was_kicked_is_no_longer_there() -> None:
+    with play(Race) as room:
+        ada = room.join("Ada")
+        for _ in range(4):
+            ada.input(by=1)
+            room.step()
+        assert room.players == []
+        assert [reason for _, reason in room.room.kicked] == ["too fast"]
+
+
+def test_in_a_game_of_events_everything_is_seen_at_once() -> None:
+    with play(Book) as room:
+        ada = room.join("Ada")
+        ada.act(divide=4)
+        assert ada.tables.page.said == "0.25"
+        ada.chat("hello")
+        assert ada.tables.page.said == "hello"
+        assert ada.events == [("chat", {"playerId": "player-1", "name": "Ada", "text": "hello"})]
+        ada.act(other=1)
+        assert [error.message for error in ada.errors] == ["Divide!"]
+        room.run(5)
+        assert ada.events[-1] == ("bell", None)
+        assert room.closed is None
+
+
+def test_an_error_of_the_rules_is_the_tests() -> None:
+    with pytest.raises(HookError, match=r"Book\.on_message raised ZeroDivisionError"), play(Book) as room:
+        room.join("Ada").act(divide=0)
+
+
+def test_an_error_while_disposing_is_the_tests_too() -> None:
+    with pytest.raises(HookError, match="too late"), play(Race) as room:
+        room.run(51)
+
+
+def test_an_error_of_the_test_is_not_hidden_by_one_of_the_rules() -> None:
+    def broken_test() -> None:
+        with play(Race) as room:
+            room.run(51)
+            raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        broken_test()
+
+
+def test_a_game_is_played_the_way_it_takes() -> None:
+    with play(Book) as room, pytest.raises(TypeError, match="use act"):
+        room.join("Ada").input(by=1)
+
+
+def test_tables_that_are_not_there_are_no_tables() -> None:
+    with play(Book) as room, pytest.raises(AttributeError, match="no table pages"):
+        _ = room.join("Ada").tables.pages
