@@ -127,7 +127,10 @@ Object.defineProperty(window, "monkeytown", {
     get framesPerSecond() {
       return play?.hud.frames.perSecond ?? 0;
     },
-    /** Every monkey where it was last drawn. */
+    /** The tick, with a fraction, that was drawn last, and every monkey where it was then. */
+    get tick() {
+      return play?.troop.tick ?? 0;
+    },
     get monkeys() {
       return (play?.walkers ?? []).map(({ id, name, x, y, heading, own }) => ({ id, name, x, y, heading, own }));
     },

@@ -9,6 +9,8 @@ const TELEPORT = 120; // world units in one frame: nobody walks that far, so no 
 export class Troop {
   #walkers = []; // by slot
   #shown = [];
+  /** The tick, with a fraction, that was drawn last. */
+  tick = 0;
 
   /** `collected(walker, count)` and `bumped(walker)` are called as it happens. */
   constructor(room, { collected, bumped }) {
@@ -22,7 +24,9 @@ export class Troop {
   /** Everybody as they are to be drawn now. The array and its walkers are reused by the next call. */
   walkers(now) {
     const { monkeys, room } = this;
-    const { x, y, heading } = room.interpolated(monkeys, now).columns;
+    const sample = room.interpolated(monkeys, now);
+    const { x, y, heading } = sample.columns;
+    this.tick = Math.min(sample.tick, room.tick);
     const own = room.entity?.slot ?? -1;
     this.#shown.length = 0;
     for (const slot of monkeys.slots) {

@@ -75,7 +75,7 @@ class Controls {
   #press(event, down) {
     const key = this.#keys.get(event.code);
     if (!key || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.target.matches?.("input:not([type=range], [type=checkbox]), textarea, select, button, summary")) return;
+    if (isFor(event.target, event.code)) return;
     event.preventDefault();
     if (!down) this.#release(key);
     else if (!key.held) {
@@ -107,6 +107,12 @@ class Controls {
     this.#sentNeutral = idle;
     this.#send();
   }
+}
+
+/** Whether a key belongs to what has the focus: everything to a text, Space to what it would press. */
+function isFor(target, code) {
+  if (!(target instanceof HTMLElement)) return false;
+  return target.matches("input:not([type=range], [type=checkbox]), textarea, select") || (code === "Space" && target.matches("button, summary, input"));
 }
 
 function controlFor(field) {

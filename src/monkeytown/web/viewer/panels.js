@@ -34,13 +34,14 @@ export class Meters {
   }
 }
 
-/** Who is here; the visitor's own name stands out. */
+/** Who is here; the visitor's own name comes first and stands out. */
 export function listPlayers(room) {
   const list = byId("players");
+  const isOwn = ({ id }) => id === room.client.id;
   const show = () => {
-    const players = [...room.players.values()];
+    const players = [...room.players.values()].sort((one, other) => isOwn(other) - isOwn(one));
     list.replaceChildren(
-      ...players.slice(0, PLAYERS_SHOWN).map(({ id, name }) => element("li", { class: id === room.client.id ? "chip open own" : "chip open", text: name })),
+      ...players.slice(0, PLAYERS_SHOWN).map(({ id, name }) => element("li", { class: isOwn({ id }) ? "chip open own" : "chip open", text: name })),
     );
     if (players.length > PLAYERS_SHOWN) list.append(element("li", { class: "quiet", text: `and ${players.length - PLAYERS_SHOWN} more` }));
     write(byId("player-count"), String(players.length));
