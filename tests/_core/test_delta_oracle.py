@@ -21,7 +21,6 @@ from tests.twin import EPOCH, Twin
 
 FIRST_TICKS = st.sampled_from([1, 250, 2**32 - 3, 2**40])
 EDITS = st.tuples(st.sampled_from(["flip", "set", "cut", "insert"]), st.integers(1, 400), st.integers(0, 255))
-LEFT_TO_THE_READER = ("is not a wire value", "single table", "cannot hold")
 
 
 def assert_reads(reader: NaiveReader, twin: Twin) -> None:
@@ -193,10 +192,9 @@ def test_a_damaged_frame_is_refused_by_both_readers_or_read_alike(
         second.apply(before)
     try:
         naive.apply(frame)
-    except NaiveWireError as refusal:
-        if not any(rule in str(refusal) for rule in LEFT_TO_THE_READER):
-            with pytest.raises(WireError):
-                second.apply(frame)
+    except NaiveWireError:
+        with pytest.raises(WireError):
+            second.apply(frame)
     else:
         second.apply(frame)
         epoch, tick = second.position
