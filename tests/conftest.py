@@ -1,0 +1,57 @@
+"""What tests ask for: servers, a browser, a Node. What is missing fails with the line that installs it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+
+from monkeytown.game import Game
+from tests import browser, node
+
+Serve = Callable[..., Awaitable[Any]]
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Serve]:
+    """`await server(Jungle, ack_window=0)`: a running server of these games, with `.url`, `.host` and `.port`."""
+    from monkeytown.server.app import running
+    from monkeytown.server.settings import Settings
+
+    async with AsyncExitStack() as stack:
+
+        async def serve(*games: type[Game], **settings: Any) -> Any:
+            return await stack.enter_async_context(running(list(games), Settings(port=0, **settings)))
+
+        yield serve
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of a Chromium."""
+    path = browser.find()
+    if path is None:
+        pytest.fail(browser.HOW_TO_INSTALL)
+    return path
+
+
+@pytest.fixture(scope="session")
+def node_path() -> str:
+    """The path of a Node that runs the JavaScript tests."""
+    path = node.find()
+    if path is None:
+        pytest.fail(node.HOW_TO_INSTALL)
+    return path
+
+
+@pytest.fixture
+async def browser_context(chromium: str) -> AsyncIterator[Any]:
+    """A fresh browser context of Playwright; pages of it are players of their own."""
+    from playwright.async_api import async_playwright
+
+    async with async_playwright() as playwright:
+        launched = await playwright.chromium.launch(executable_path=chromium, args=browser.ARGUMENTS)
+        yield await launched.new_context()
+        await launched.close()
