@@ -25,7 +25,8 @@ export class Minimap {
     const perUnit = width / ground.world.width;
     context.drawImage(this.#ground, 0, 0, width, height);
     context.fillStyle = "#ffd84a";
-    for (const slot of bananas.slots) context.fillRect(bananas.x[slot] * perUnit - 0.75, bananas.y[slot] * perUnit - 0.75, 1.5, 1.5);
+    const speck = width / 110;
+    for (const slot of bananas.slots) context.fillRect(bananas.x[slot] * perUnit - speck / 2, bananas.y[slot] * perUnit - speck / 2, speck, speck);
     context.strokeStyle = "rgb(255 255 255 / 55%)";
     context.lineWidth = 1;
     context.strokeRect((camera.x - camera.across / 2) * perUnit, (camera.y - camera.down / 2) * perUnit, camera.across * perUnit, camera.down * perUnit);
