@@ -1,0 +1,112 @@
+"""The WebSocket players of one room: after each step, one frame per position and encoding, one send per player.
+
+Knows the room's reading side and the compiled fan-out; runs no Python per player, except for players to whom something
+private happened.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from math import ceil
+from typing import TYPE_CHECKING
+
+from monkeytown._core.fanout import Group
+from monkeytown._core.frames import frame
+from monkeytown.room.encoded import Encoding
+from monkeytown.room.member import Member
+from monkeytown.room.room import Room
+from monkeytown.room.view import EVERYTHING
+from monkeytown.runtime.metrics import Metrics
+
+if TYPE_CHECKING:
+    from monkeytown.readers.connection import GameConnection
+
+__all__ = ["WebSocketAudience"]
+
+# A channel is what readers must have in common, beside their position, to share a frame.
+CHANNELS = (Encoding.BINARY, Encoding.JSON)
+
+# Of rooms without ticks, where a tick is an event: as if they had so many a second.
+EVENTS_PER_SECOND = 60
+
+
+class WebSocketAudience:
+    """One room's players. `window`: seconds of states that a client may leave unacknowledged; 0 for no window."""
+
+    def __init__(
+        self, room: Room, *, window: float, metrics: Metrics, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.group = Group(window=ceil(window * (room.tick_rate or EVENTS_PER_SECOND)))
+        self._members: dict[Member, GameConnection] = {}
+        self._owed: set[Member] = set()
+        self._metrics = metrics
+        self._now = now
+
+    def enter(self, connection: GameConnection, member: Member) -> None:
+        channel = CHANNELS.index(Encoding.JSON if connection.codec.is_text else Encoding.BINARY)
+        connection.handle = self.group.add(connection, channel=channel)
+        self._members[member] = connection
+
+    def leave(self, connection: GameConnection, member: Member) -> None:
+        self.group.remove(connection.handle)
+        self._members.pop(member, None)
+        self._owed.discard(member)
+
+    def deliver(self, room: Room) -> None:
+        """Brings everyone who may be sent to to where the room stands."""
+        group = self.group
+        if not len(group):
+            return
+        epoch, tick = room.position
+        frames: list[tuple[int, bytes]] = []
+        for cohort, (base, channel) in enumerate(group.due(tick, self._now())):
+            reading = room.read(base, EVERYTHING, CHANNELS[channel])
+            if reading.frame is None:
+                continue
+            self._metrics.reads[reading.reason] += 1
+            if reading.is_snapshot:
+                self._owe_everything(cohort)
+            frames.append((cohort, frame(reading.frame, text=CHANNELS[channel] is Encoding.JSON)))
+        if room.touched:
+            self._owed.update(room.touched)
+        if self._owed:
+            self._stage_private(room)
+        for cohort, framed in frames:
+            group.send(cohort, framed, epoch, tick)
+        group.flush()
+        if self._owed:
+            self._settle_private(tick)
+
+    def _owe_everything(self, cohort: int) -> None:
+        """After a snapshot a reader has nothing private any more."""
+        snapshot = set(self.group.cohort(cohort))
+        for member, connection in self._members.items():
+            if connection in snapshot:
+                connection.private_base = None
+                self._owed.add(member)
+
+    def _stage_private(self, room: Room) -> None:
+        for member in list(self._owed):
+            connection = self._members.get(member)
+            if connection is None:
+                self._owed.discard(member)
+                continue
+            if not connection.is_due:
+                continue
+            encoding = Encoding.JSON if connection.codec.is_text else Encoding.BINARY
+            private = room.private(member, connection.private_base, encoding)
+            if private is None:
+                self._owed.discard(member)
+            else:
+                self.group.set_private(connection.handle, private.flags, private.body)
+                connection.private_staged = True
+
+    def _settle_private(self, tick: int) -> None:
+        """Who was told owes nothing any more; who could not be is told the next time."""
+        for member in list(self._owed):
+            connection = self._members[member]
+            if connection.private_staged and not connection.private_waits:
+                connection.private_base = tick
+                self._owed.discard(member)
+            connection.private_staged = False

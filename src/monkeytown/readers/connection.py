@@ -1,0 +1,265 @@
+"""One WebSocket player: the compiled connection, `websockets`' ServerProtocol beside it, and the session they carry.
+
+Knows frames that are not whole binary messages, the limits on them, and how a connection ends. Every such frame goes to
+ServerProtocol, which stays the authority on the protocol; whole binary messages never pass through here unless they need
+Python anyway.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from typing import TYPE_CHECKING, cast
+
+from websockets.exceptions import PayloadTooBig
+from websockets.frames import CloseCode as RfcCode
+from websockets.frames import Frame, Opcode
+from websockets.protocol import OPEN, SEND_EOF
+from websockets.server import ServerProtocol
+
+from monkeytown._core.connection import INPUT_MALFORMED, INPUT_OTHER_SCHEMA, Connection
+from monkeytown.protocol.close import CloseCode
+from monkeytown.protocol.codec import Codec
+from monkeytown.readers.audience import WebSocketAudience
+from monkeytown.room.member import Member
+from monkeytown.runtime.host import HostedRoom
+from monkeytown.runtime.limits import TokenBucket
+from monkeytown.runtime.sessions import Session
+
+if TYPE_CHECKING:
+    from monkeytown.readers.websocket import Front
+
+__all__ = ["GameConnection"]
+
+# RFC 6455, 5.5: what fits into a control frame beside the code.
+REASON_BYTES = 123
+
+# Reads of a connection that is being closed, before it is cut off: enough for what was on its way.
+LATE_FRAMES = 1000
+
+
+class GameConnection(Connection, asyncio.BufferedProtocol):
+    """What the transport talks to after the upgrade; the link of one session."""
+
+    def __init__(self, front: Front, protocol: ServerProtocol, codec: Codec, address: str) -> None:
+        limits = front.limits
+        super().__init__(
+            front.buffer,
+            text=codec.is_text,
+            pending_limit=limits.pending_bytes,
+            input_limit=limits.input_bytes,
+            message_rate=limits.messages_per_second,
+            message_burst=2 * limits.messages_per_second,
+        )
+        self.codec = codec
+        self.address = address
+        self.opened = time.monotonic()
+        self.handle = -1
+        self.private_base: int | None = None
+        """The tick up to which it knows what is private to it; for its audience."""
+        self.private_staged = False
+        self.session = Session(front.host, self, limits)
+        self._front = front
+        self._protocol = protocol
+        self._transport: asyncio.Transport | None = None
+        self._seat: tuple[WebSocketAudience, Member] | None = None
+        self._parts: list[bytes] = []
+        self._parts_text = False
+        self._controls = TokenBucket(limits.pings_per_second, limits.pings_per_second, self.opened)
+        self._closing = False
+        self._too_slow = False
+        self._late = 0
+        self._deadline: asyncio.TimerHandle | None = None
+
+    # The transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport = cast(asyncio.Transport, transport)
+        self._transport = transport
+        # Any byte left in the transport's buffer must block raw sends.
+        transport.set_write_buffer_limits(high=0)
+        limits = self._front.limits
+        sock = transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, limits.send_buffer_bytes)
+        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, limits.unsent_bytes)
+        secure = transport.get_extra_info("ssl_object") is not None
+        self.attach(transport, -1 if secure else sock.fileno())
+        self._front.opened(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.detach()
+        self.stop()
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self.session.lost()
+        self._front.lost(self)
+
+    def eof_received(self) -> bool:
+        self.detach()
+        self._protocol.receive_eof()
+        return False
+
+    def shutdown(self) -> None:
+        """The server is going away."""
+        self.session.end(CloseCode.GOING_AWAY)
+
+    # Frames that ServerProtocol judges, and messages
+
+    def binary_received(self, payload: bytes) -> None:
+        if self._closing:
+            self._count_late()
+        elif self.codec.is_text:
+            self._wrong_form()
+        else:
+            self.session.receive(payload)
+
+    def frame_received(self, head: int, raw: bytes) -> None:
+        if self._closing:
+            self._count_late()
+        elif not self._within_limits(head):
+            return
+        self._protocol.receive_data(raw)
+        for event in self._protocol.events_received():
+            if isinstance(event, Frame) and not self._closing:
+                self._take(event)
+        self._follow()
+
+    def input_refused(self, reason: int) -> None:
+        if reason == INPUT_MALFORMED:
+            self.session.complain("INPUT-001")
+        elif reason == INPUT_OTHER_SCHEMA:
+            self.session.complain("INPUT-002")
+        else:
+            self.session.complain("INPUT-003")
+
+    def flooding(self) -> None:
+        self.session.end(CloseCode.FLOODING)
+
+    def _within_limits(self, head: int) -> bool:
+        """Counts control frames and fragments, before ServerProtocol keeps or answers them."""
+        opcode = head & 0x0F
+        if opcode >= Opcode.CLOSE:
+            if opcode != Opcode.CLOSE and not self._controls.take(self.last_received):
+                self.session.error("WS-007")
+                self.session.end(CloseCode.FLOODING)
+                return False
+        elif (opcode == Opcode.CONT or not head & 0x80) and len(self._parts) >= self._front.limits.fragments:
+            self.session.error("WS-006")
+            self.fail(RfcCode.MESSAGE_TOO_BIG, "too many fragments")
+            return False
+        return True
+
+    def _take(self, frame: Frame) -> None:
+        if frame.opcode is Opcode.TEXT or frame.opcode is Opcode.BINARY:
+            self._parts = [bytes(frame.data)]
+            self._parts_text = frame.opcode is Opcode.TEXT
+        elif frame.opcode is Opcode.CONT:
+            self._parts.append(bytes(frame.data))
+        else:
+            return
+        if frame.fin:
+            message = b"".join(self._parts)
+            self._parts = []
+            self._message(message)
+
+    def _message(self, message: bytes) -> None:
+        if self._parts_text != self.codec.is_text:
+            self._wrong_form()
+        elif not self._parts_text:
+            self.take_message(message)
+        elif self.within_rate():
+            try:
+                message.decode()
+            except UnicodeDecodeError:
+                self.fail(RfcCode.INVALID_DATA, "not UTF-8")
+            else:
+                self.session.receive(message)
+
+    def _wrong_form(self) -> None:
+        self.session.error("WS-002")
+        self.session.end(CloseCode.WRONG_FORM)
+
+    # The session's link
+
+    def send(self, message: bytes) -> None:
+        if not self.append(message) and not self._too_slow:
+            # Not at once: rooms send while they go through their players.
+            self._too_slow = True
+            asyncio.get_running_loop().call_soon(self.session.end, CloseCode.TOO_SLOW)
+
+    def enter(self, hosted: HostedRoom, member: Member) -> None:
+        for audience in hosted.audiences:
+            if isinstance(audience, WebSocketAudience):
+                audience.enter(self, member)
+                self._seat = (audience, member)
+        room = hosted.room
+        if room.inputs is not None and not self.codec.is_text:
+            rate = (
+                room.tick_rate * self._front.limits.inputs_per_tick or self._front.limits.actions_per_second
+            )
+            self.set_inputs(room.inputs, member.number, rate, max(rate, 1.0))
+
+    def leave(self) -> None:
+        self.set_inputs(None, 0, 0, 0)
+        if self._seat is not None:
+            audience, member = self._seat
+            audience.leave(self, member)
+            self._seat = None
+        self.private_base = None
+
+    def close(self, code: int, reason: str) -> None:
+        if self._closing:
+            return
+        self._front.host.metrics.closed[code] += 1
+        self._begin_closing()
+        if self._protocol.state is OPEN:
+            self._protocol.send_close(code, reason.encode()[:REASON_BYTES].decode(errors="ignore"))
+        self._follow()
+
+    def fail(self, code: int, reason: str) -> None:
+        """The protocol itself was broken: RFC 6455, 7.1.7."""
+        if not self._closing:
+            self._protocol.fail(code, reason)
+            self._follow()
+
+    def _follow(self) -> None:
+        """Does as ServerProtocol says: writes what it has to write, and ends when it has."""
+        broken = self._protocol.parser_exc
+        if not self._closing and self._protocol.state is not OPEN:
+            if isinstance(broken, PayloadTooBig):
+                self.session.error("WS-004")
+            if self._protocol.close_sent is not None and self._protocol.close_rcvd is None:
+                self._front.host.metrics.closed[self._protocol.close_sent.code] += 1
+            self._begin_closing()
+            self.session.lost()
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        for data in self._protocol.data_to_send():
+            if data != SEND_EOF:
+                transport.write(data)
+            elif self._protocol.close_rcvd is not None or not transport.can_write_eof():
+                # Both sides have said that they close; or TLS, which cannot be closed by halves.
+                transport.close()
+            else:
+                transport.write_eof()
+
+    def _begin_closing(self) -> None:
+        """What was sent goes out; nothing else is, by us. The client has a moment to close its side."""
+        self._closing = True
+        self.flush()
+        self.detach()
+        loop = asyncio.get_running_loop()
+        self._deadline = loop.call_later(self._front.limits.close_seconds, self._cut)
+
+    def _count_late(self) -> None:
+        self._late += 1
+        if self._late > LATE_FRAMES:
+            self._cut()
+
+    def _cut(self) -> None:
+        self.stop()
+        if self._transport is not None:
+            self._transport.abort()

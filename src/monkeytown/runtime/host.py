@@ -1,0 +1,282 @@
+"""The rooms of this instance: opened, stepped, handed to their readers, and ended.
+
+Knows rooms, sessions and time; does not know how readers are reached: it tells each room's audiences that there is something
+new. Whatever goes wrong in a game's rules ends that room alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+
+from monkeytown.errors import Refusal
+from monkeytown.game import Game
+from monkeytown.protocol.close import CloseCode
+from monkeytown.room.member import Member
+from monkeytown.room.room import Room
+from monkeytown.runtime.matchmaking import choose
+from monkeytown.runtime.metrics import Metrics
+from monkeytown.runtime.ticker import Beat, Ticker
+
+if TYPE_CHECKING:
+    from monkeytown.runtime.sessions import Session
+
+__all__ = ["Audience", "Host", "HostedRoom"]
+
+log = structlog.get_logger()
+
+# Slower rooms do not let events wait for the next tick.
+PROMPT_RATE = 20
+
+
+class Audience(Protocol):
+    """The readers of one kind in one room."""
+
+    def deliver(self, room: Room) -> None:
+        """The room has moved: brings its readers to now."""
+
+
+class HostedRoom:
+    """One room in time, with those who sit in it."""
+
+    def __init__(self, host: Host, room: Room) -> None:
+        self.room = room
+        self.audiences: list[Audience] = []
+        self.sessions: dict[str, Session] = {}
+        """By player id."""
+        self.empty_since: float | None = host.now()
+        self._host = host
+        self._beat: Beat | None = None
+        self._advanced = host.now()
+        self._timer: asyncio.TimerHandle | None = None
+        self._ended = False
+        if room.closed is not None:
+            self._end()
+        elif room.tick_rate:
+            self._beat = host.ticker.add(room.tick_rate, self.tick)
+        else:
+            self._set_timer()
+
+    @property
+    def game_name(self) -> str:
+        return self.room.name
+
+    @property
+    def has_seat(self) -> bool:
+        return self.room.closed is None and not self.room.is_full
+
+    # Players
+
+    def join(self, session: Session) -> Member:
+        """Seats a session's player. Raises `Refusal`."""
+        self.advance()
+        try:
+            self.room.join(session.id, session.name)
+        except Refusal:
+            self._settle()
+            raise
+        self.sessions[session.id] = session
+        self.empty_since = None
+        self._host.metrics.joins += 1
+        return self.room.members[session.id]
+
+    def leave(self, session: Session) -> None:
+        """The session's player is gone."""
+        if self.sessions.pop(session.id, None) is None:
+            return
+        self.advance()
+        self.room.leave(session.id)
+        if not self.sessions:
+            self.empty_since = self._host.now()
+        self.disturbed()
+
+    # Time
+
+    def tick(self, steps: int) -> None:
+        """That many steps, then whoever reads is brought to now, once."""
+        try:
+            self._tick(steps)
+        except Exception:
+            # Not the rules' fault, which the room catches, but ours: other rooms must not pay for it either.
+            log.exception("a room failed", game=self.room.name, room=self.room.id)
+            self._host.metrics.rooms_failed += 1
+            self.dispose()
+
+    def _tick(self, steps: int) -> None:
+        room = self.room
+        for _ in range(steps):
+            room.step()
+        self._host.metrics.ticks += steps
+        self._settle()
+        for audience in self.audiences:
+            audience.deliver(room)
+
+    def advance(self) -> None:
+        """A room without ticks moves to the time it is, before anything happens in it."""
+        if self.room.tick_rate or self._ended:
+            return
+        now = self._host.now()
+        self.room.advance(now - self._advanced)
+        self._advanced = now
+
+    def disturbed(self) -> None:
+        """Something happened outside of a tick. A room without ticks shows it at once."""
+        if self._ended:
+            return
+        if not self.room.tick_rate:
+            self.tick(1)
+            self._set_timer()
+            return
+        notified = self._settle()
+        if self.room.tick_rate < PROMPT_RATE:
+            for session in notified:
+                session.flush()
+
+    def _fire(self) -> None:
+        """A timer of a room without ticks is due."""
+        self._timer = None
+        if not self._ended:
+            self.advance()
+            self.disturbed()
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        due = self.room.next_timer
+        if due is not None and not self._ended:
+            self._timer = self._host.call_later(due, self._fire)
+
+    # What the rules did
+
+    def _settle(self) -> list[Session]:
+        """Hands over what the room has for its players, and acts on who was kicked and whether it ended."""
+        room = self.room
+        told = []
+        if room.notified:
+            for member in room.notified:
+                session = self.sessions.get(member.id)
+                if session is not None:
+                    session.take_events(member)
+                    told.append(session)
+            room.notified.clear()
+        if room.kicked:
+            kicked, room.kicked = room.kicked, []
+            for member, reason in kicked:
+                self._send_away(member.id, CloseCode.KICKED, reason or CloseCode.KICKED.reason)
+        if room.closed is not None and not self._ended:
+            self._end()
+        return told
+
+    def _send_away(self, player_id: str, code: int, reason: str) -> None:
+        session = self.sessions.pop(player_id, None)
+        if session is not None:
+            session.send_away(code, reason)
+        if not self.sessions:
+            self.empty_since = self._host.now()
+
+    def dispose(self) -> None:
+        """Ends the room, if it has not ended yet."""
+        if not self._ended:
+            self.room.dispose()
+            self._settle()
+
+    def _end(self) -> None:
+        self._ended = True
+        if self._beat is not None:
+            self._host.ticker.remove(self._beat)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        closing = self.room.closed
+        assert closing is not None
+        if closing.error is not None:
+            error = closing.error
+            self._host.metrics.rooms_failed += 1
+            log.error(
+                "a hook failed; its room has ended",
+                game=error.game,
+                hook=error.hook,
+                room=error.room,
+                file=error.file,
+                line=error.line,
+                exc_info=error.__cause__,
+            )
+        self._host.forget(self)
+        for player_id in list(self.sessions):
+            self._send_away(player_id, closing.code, closing.reason)
+        self.room.dispose()
+
+
+class Host:
+    """All rooms of this instance, and the games that rooms can be opened of."""
+
+    def __init__(
+        self,
+        games: Iterable[type[Game]],
+        ticker: Ticker,
+        *,
+        make_audiences: Callable[[Room], list[Audience]] = lambda room: [],
+        max_players: int | None = None,
+        empty_seconds: float = 10.0,
+        now: Callable[[], float] = time.monotonic,
+        call_later: Callable[[float, Callable[[], None]], asyncio.TimerHandle] | None = None,
+    ) -> None:
+        self.games = {game.name: game for game in games}
+        self.rooms: dict[str, HostedRoom] = {}
+        self.ticker = ticker
+        self.metrics: Metrics = ticker.metrics
+        self.now = now
+        self._make_audiences = make_audiences
+        self._max_players = max_players
+        self._empty_seconds = empty_seconds
+        self._call_later = call_later
+
+    def find_seat(self, game_id: str) -> HostedRoom:
+        """The room that a `gameId` means; a new one if it is a game's name and no room has a seat. Raises `Refusal`."""
+        return choose(game_id, self.games, self.rooms, self.open_room)
+
+    def open_room(self, game_name: str) -> HostedRoom:
+        """A new room. Its id cannot be guessed; its dice are nobody's."""
+        room = Room(
+            self.games[game_name],
+            room_id=secrets.token_urlsafe(16),
+            epoch=secrets.randbelow(2**32 - 1) + 1,
+            seed=secrets.randbits(64),
+            max_players=self._max_players,
+        )
+        self.metrics.rooms_opened += 1
+        hosted = HostedRoom(self, room)
+        if room.closed is not None:
+            raise Refusal(code="GAME-005")
+        hosted.audiences = self._make_audiences(room)
+        self.rooms[room.id] = hosted
+        return hosted
+
+    def sweep(self) -> None:
+        """Ends rooms that have been empty for long enough; to be called now and then."""
+        now = self.now()
+        for hosted in list(self.rooms.values()):
+            if hosted.empty_since is not None and now - hosted.empty_since >= self._empty_seconds:
+                hosted.dispose()
+
+    def forget(self, hosted: HostedRoom) -> None:
+        """The room has ended."""
+        self.rooms.pop(hosted.room.id, None)
+        self.metrics.rooms_ended += 1
+
+    def call_later(self, seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:
+        if self._call_later is not None:
+            return self._call_later(seconds, call)
+        return asyncio.get_running_loop().call_later(seconds, call)
+
+    def close(self) -> None:
+        """Ends all rooms."""
+        for hosted in list(self.rooms.values()):
+            hosted.dispose()
+        self.ticker.close()

@@ -1,0 +1,94 @@
+"""Every limit of the front, in one place, and the bucket that rates are counted with.
+
+Knows numbers only. `monkeytown.server.settings` lets each be set by a MONKEYTOWN_* variable of the same name.
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+__all__ = ["Limits", "TokenBucket"]
+
+
+class Limits(BaseModel):
+    """What one connection, one address and one player may take."""
+
+    message_bytes: int = Field(
+        default=4096, ge=125, le=1 << 24, description="Bytes of one message of a client, at most."
+    )
+    input_bytes: int = Field(
+        default=64, ge=8, le=4096, description="Bytes of one packed player_input, at most."
+    )
+    fragments: int = Field(
+        default=64, ge=1, description="Fragments of one message, empty ones included, at most."
+    )
+    pings_per_second: float = Field(
+        default=20, gt=0, description="Control frames a second that a client may send."
+    )
+    messages_per_second: float = Field(
+        default=256, gt=0, description="Messages a second other than packed inputs; a burst of twice as many."
+    )
+    inputs_per_tick: float = Field(
+        default=2, gt=0, description="Inputs per tick of the game; a burst of one second's worth."
+    )
+    actions_per_second: float = Field(
+        default=20, gt=0, description="Inputs a second in games without ticks; a burst of one second's worth."
+    )
+    chat_per_second: float = Field(default=1, gt=0, description="Chat messages a second of one player.")
+    chat_burst: int = Field(default=5, ge=1, description="Chat messages that may come at once.")
+    chat_characters: int = Field(default=256, ge=1, description="Characters of one chat message, at most.")
+    handshake_seconds: float = Field(
+        default=10, gt=0, description="Time for a whole HTTP request or upgrade to arrive."
+    )
+    first_message_seconds: float = Field(
+        default=5, gt=0, description="Time for the first message after the upgrade."
+    )
+    silence_seconds: float = Field(
+        default=60, gt=0, description="A client that sends nothing for so long is gone."
+    )
+    stalled_seconds: float = Field(
+        default=10, gt=0, description="A client that can be sent no state for so long is too slow."
+    )
+    close_seconds: float = Field(
+        default=2, gt=0, description="Time for a client to end a connection that is being closed."
+    )
+    pending_bytes: int = Field(
+        default=65536,
+        ge=4096,
+        description="Bytes of events that may wait for a client before it is too slow.",
+    )
+    send_buffer_bytes: int = Field(
+        default=65536, ge=8192, description="SO_SNDBUF of a game connection (the kernel doubles it)."
+    )
+    unsent_bytes: int = Field(default=16384, ge=1024, description="TCP_NOTSENT_LOWAT of a game connection.")
+    header_bytes: int = Field(
+        default=32768, ge=1024, description="Bytes of an HTTP request's line and headers, at most."
+    )
+    connections_per_address: int = Field(
+        default=10,
+        ge=0,
+        description="Game connections from one address at most; 0: any number. Off on loopback in development.",
+    )
+
+
+class TokenBucket:
+    """A rate with a burst. `take` says whether one more is within it; `flooded`, whether dropping is not enough."""
+
+    __slots__ = ("_at", "_burst", "_level", "_rate")
+
+    def __init__(self, rate: float, burst: float, now: float) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._level = burst
+        self._at = now
+
+    def take(self, now: float) -> bool:
+        """Counts one. What comes over the rate is counted as well: a flood digs itself in."""
+        self._level = min(self._burst, self._level + (now - self._at) * self._rate) - 1
+        self._at = now
+        return self._level >= 0
+
+    @property
+    def flooded(self) -> bool:
+        """Whether as much again as the burst has come over the rate."""
+        return self._level < -self._burst

@@ -1,0 +1,1 @@
+"""The one place that joins the parts: settings, the web application, the server process."""

@@ -1,0 +1,223 @@
+"""The server: the one place that knows every part by name, and joins them.
+
+`serve` runs a server until it is told to stop; `running` runs one inside an event loop, for tests and bots.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import threading
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+
+import structlog
+import uvicorn
+import uvloop
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+
+from monkeytown.errors import StartError
+from monkeytown.game import Game
+from monkeytown.readers.handshake import Addresses, Origins
+from monkeytown.readers.websocket import Front, Upgrade
+from monkeytown.room.room import Room
+from monkeytown.runtime.host import Audience, Host
+from monkeytown.runtime.metrics import Metrics
+from monkeytown.runtime.ticker import Ticker, make_waker
+from monkeytown.schema import Schema
+from monkeytown.server import web
+from monkeytown.server.headers import HEADERS
+from monkeytown.server.health import Health
+from monkeytown.server.http import guarded
+from monkeytown.server.settings import Settings
+
+__all__ = ["RunningServer", "application", "running", "serve"]
+
+log = structlog.get_logger()
+
+BACKLOG = 4096
+# After the players have been told: for HTTP responses that are under way.
+GRACE_SECONDS = 3
+
+
+class RunningServer:
+    """A server that has started: where it is, and what is going on in it."""
+
+    def __init__(self, settings: Settings, sock: socket.socket, host: Host, front: Front) -> None:
+        self.host: str = settings.host
+        self.port: int = sock.getsockname()[1]
+        shown = f"[{self.host}]" if ":" in self.host else self.host
+        scheme = "https" if settings.tls_certificate else "http"
+        self.url = f"{scheme}://{shown}:{self.port}"
+        self.rooms = host
+        self.front = front
+
+    @property
+    def metrics(self) -> Metrics:
+        return self.rooms.metrics
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, told to say goodbye to the players first and to exit with 0."""
+
+    def __init__(
+        self, config: uvicorn.Config, started: Callable[[], None], stopping: Callable[[], None]
+    ) -> None:
+        super().__init__(config)
+        self._on_start = started
+        self._on_stop = stopping
+        self.takes_signals = False
+        self.up = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_start()
+        self.up.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._on_stop()
+        await super().shutdown(sockets)
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        # uvicorn would raise the signal again once it has stopped; being asked to stop is not a failure.
+        if not self.takes_signals or threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {
+            number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def serve(games: Sequence[type[Game]], settings: Settings) -> None:
+    """Serves games until SIGTERM or SIGINT. Raises `StartError`."""
+    with _bound(games, settings) as sock:
+        uvloop.run(_serve(games, settings, sock))
+
+
+@asynccontextmanager
+async def running(
+    games: Sequence[type[Game]], settings: Settings, *, routes: Sequence[BaseRoute] = ()
+) -> AsyncIterator[RunningServer]:
+    """A server in this event loop for as long as the block lasts. `routes` are served beside the game."""
+    with _bound(games, settings) as sock:
+        server, about = _build(games, settings, sock, routes)
+        task = asyncio.create_task(server.serve([sock]))
+        started = asyncio.create_task(server.up.wait())
+        try:
+            await asyncio.wait((task, started), return_when=asyncio.FIRST_COMPLETED)
+            yield about
+        finally:
+            started.cancel()
+            server.should_exit = True
+            await task
+
+
+async def _serve(games: Sequence[type[Game]], settings: Settings, sock: socket.socket) -> None:
+    server, about = _build(games, settings, sock, ())
+    server.takes_signals = True
+    log.info("serving", url=about.url, games=[game.name for game in games])
+    await server.serve([sock])
+    log.info("stopped")
+
+
+def application(games: Sequence[type[Game]], health: Health, routes: Sequence[BaseRoute] = ()) -> Starlette:
+    """The web application around the game socket."""
+    return Starlette(routes=[*health.routes, *web.routes(games), *routes])
+
+
+@contextmanager
+def _bound(games: Sequence[type[Game]], settings: Settings) -> Generator[socket.socket, None, None]:
+    """A listening socket, once it is clear that there is something that may be served on it."""
+    settings.check()
+    if not games:
+        raise StartError("there is no game to serve")
+    names = [game.name for game in games]
+    for name in names:
+        if names.count(name) > 1:
+            raise StartError(f"two games are called {name}")
+    for game in games:
+        Schema.of(game)
+    sock = _bind(settings.host, settings.port)
+    try:
+        yield sock
+    finally:
+        sock.close()
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        sock = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise StartError(f"cannot listen on {host}: {error.strerror or error}") from error
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(address)
+        sock.listen(BACKLOG)
+    except OSError as error:
+        sock.close()
+        raise StartError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+    return sock
+
+
+def _build(
+    games: Sequence[type[Game]], settings: Settings, sock: socket.socket, routes: Sequence[BaseRoute]
+) -> tuple[_Server, RunningServer]:
+    """Joins the parts. To be called in the event loop that they will run in."""
+    metrics = Metrics()
+
+    def audiences(room: Room) -> list[Audience]:
+        return front.audience(room, settings.ack_window)
+
+    host = Host(
+        games,
+        Ticker(make_waker(asyncio.get_running_loop()), metrics=metrics),
+        make_audiences=audiences,
+        max_players=settings.max_players or None,
+        empty_seconds=settings.empty_room_seconds,
+    )
+    front = Front(
+        host,
+        settings,
+        origins=Origins(settings.origins, loopback=settings.on_loopback),
+        addresses=Addresses(settings.connections_per_address, free_loopback=settings.on_loopback),
+        headers=HEADERS,
+    )
+    health = Health()
+    config = uvicorn.Config(
+        application(games, health, routes),
+        http=guarded(settings),
+        ws=partial(Upgrade, front),  # type: ignore[arg-type]
+        loop="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        log_level="warning",
+        headers=list(HEADERS),
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        ssl_certfile=settings.tls_certificate or None,
+        ssl_keyfile=settings.tls_key or None,
+    )
+
+    def started() -> None:
+        front.start()
+        health.ready = True
+
+    def stopping() -> None:
+        health.ready = False
+        front.close()
+        host.close()
+
+    return _Server(config, started, stopping), RunningServer(settings, sock, host, front)

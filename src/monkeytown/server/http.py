@@ -1,0 +1,80 @@
+"""uvicorn's HTTP protocol with a deadline and a bound on what comes before a request's body.
+
+Knows connections that are not games yet. uvicorn itself waits for ever for the end of a request's headers, and keeps as many
+as are sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from monkeytown.runtime.limits import Limits
+
+__all__ = ["GuardedHttp", "guarded"]
+
+
+class GuardedHttp(HttpToolsProtocol):
+    """Each request's line and headers must arrive in time and in bounds."""
+
+    limits = Limits()
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._head_bytes = 0
+        self._in_head = True
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._deadline is None:
+                self._await_head()
+            if self._head_bytes > self.limits.header_bytes:
+                self._refuse(431)
+                return
+        super().data_received(data)
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._stop_waiting()
+        super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        self._in_head = True
+        self._head_bytes = 0
+        super().on_response_complete()
+
+    def _await_head(self) -> None:
+        self._deadline = self.loop.call_later(self.limits.handshake_seconds, self._refuse, 408)
+
+    def _stop_waiting(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _refuse(self, status: int) -> None:
+        self._stop_waiting()
+        if self.transport.is_closing():
+            return
+        lines = [STATUS_LINE[status]]
+        for name, value in self.server_state.default_headers:
+            lines += [name, b": ", value, b"\r\n"]
+        lines.append(b"content-length: 0\r\nconnection: close\r\n\r\n")
+        self.transport.write(b"".join(lines))
+        self.transport.close()
+
+
+def guarded(limits: Limits) -> type[GuardedHttp]:
+    """The protocol class with these limits: uvicorn takes a class and gives it nothing of ours."""
+    return type("GuardedHttp", (GuardedHttp,), {"limits": limits})

@@ -1,0 +1,88 @@
+"""All that can be set, typed and documented: by a flag, by a MONKEYTOWN_* variable, or left at its default.
+
+Knows names, types and meanings. The limits of the front are here too, under the names of `monkeytown.runtime.limits`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from monkeytown.errors import StartError
+from monkeytown.readers.handshake import is_loopback
+from monkeytown.runtime.limits import Limits
+
+__all__ = ["MIN_SECRET_BYTES", "Settings"]
+
+MIN_SECRET_BYTES = 32
+
+
+class Settings(BaseSettings, Limits):
+    """The settings of one instance."""
+
+    model_config = SettingsConfigDict(env_prefix="MONKEYTOWN_", extra="ignore", frozen=True)
+
+    host: str = Field(
+        default="127.0.0.1", description="Address to listen on. Anything but loopback needs a secret."
+    )
+    port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    secret: SecretStr = Field(
+        default=SecretStr(""), description="At least 32 bytes that nobody else knows; loopback does without."
+    )
+    origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Pages that may connect beside the server's own: origins such as https://example.com, by commas.",
+    )
+    max_players: int = Field(
+        default=0, ge=0, description="Players in a room; 0: as the game says. Who comes later opens the next."
+    )
+    ack_window: float = Field(
+        default=1.0,
+        ge=0,
+        description="Seconds of states a client may leave unacknowledged; 0: any, for load generators.",
+    )
+    empty_room_seconds: float = Field(
+        default=10.0, ge=0, description="How long a room waits for players before it ends."
+    )
+    tls_certificate: str = Field(
+        default="", description="File with the certificate chain, to serve TLS without a proxy."
+    )
+    tls_key: str = Field(default="", description="File with the key of the certificate.")
+
+    @field_validator("origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return (
+            [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+        )
+
+    @field_validator("origins")
+    @classmethod
+    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            parts = urlsplit(origin)
+            if (
+                parts.scheme not in ("http", "https")
+                or origin != f"{parts.scheme}://{parts.netloc}"
+                or not parts.netloc
+            ):
+                raise ValueError(f"{origin!r} is not an origin such as https://example.com")
+        return value
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether only this machine can reach the server: development."""
+        return is_loopback(self.host)
+
+    def check(self) -> None:
+        """Raises `StartError` if the server must not start like this."""
+        if not self.on_loopback and len(self.secret.get_secret_value().encode()) < MIN_SECRET_BYTES:
+            raise StartError(
+                f"listening on {self.host} needs MONKEYTOWN_SECRET, of at least {MIN_SECRET_BYTES} bytes:"
+                " openssl rand -hex 32 makes one"
+            )
+        if bool(self.tls_certificate) != bool(self.tls_key):
+            raise StartError("TLS needs both MONKEYTOWN_TLS_CERTIFICATE and MONKEYTOWN_TLS_KEY")
