@@ -120,11 +120,11 @@ cdef class Layout:
         if (message[1] | message[2] << 8) != self.hash:
             return OTHER_SCHEMA
         at = take_varint(message, length, at, 5, &value)
-        if at < 0 or value >> 32:
+        if at < 0 or value >> 32 or not value:
             return MALFORMED
         number[0] = <uint32_t>value
         at = take_varint(message, length, at, 10, &value)
-        if at < 0 or value >> 63 or length - at != self.size:
+        if at < 0 or value >> 62 or length - at != self.size:
             return MALFORMED
         acknowledged[0] = <int64_t>value
         return MALFORMED if self.unpack(message + at, numbers) else PUSHED
