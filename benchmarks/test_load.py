@@ -1,0 +1,129 @@
+"""A thousand players of Jungle, in rooms of fifty, on one core: beside a bare C server with the same frames and inputs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import pytest
+
+from benchmarks import report
+from benchmarks.load_run import Load, Measured, free_port, monkeytown, process, wire_frame
+from monkeytown.client import connect
+
+PLAYERS = 1000
+ROOM = 50
+RATE = 60
+INPUTS = 20
+JOIN = json.dumps({"type": "join_game", "payload": {"gameId": "jungle"}})
+STEER = json.dumps({"type": "player_input", "payload": {"action": {"turn": 0.3, "run": True}}})
+
+
+class Witness:
+    """One more player, who decodes every state: what the load only counts, it reads."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.states = 0
+        self.monkeys = 0
+        self.errors: list[object] = []
+
+    async def watch(self, until: asyncio.Event) -> None:
+        async with await connect(f"ws://127.0.0.1:{self.port}/ws", name="Witness") as client:
+            room = await client.join("jungle")
+            room.on("error", self.errors.append)
+
+            def count(_: object) -> None:
+                self.states += 1
+                self.monkeys = max(self.monkeys, len(room.tables["monkeys"]))
+
+            room.on("state", count)
+            await until.wait()
+
+
+@contextmanager
+def witness(port: int) -> Iterator[Witness]:
+    """The witness plays in a thread of its own while the block runs."""
+    watching, loop, done = Witness(port), asyncio.new_event_loop(), asyncio.Event()
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            loop.run_until_complete(watching.watch(done))
+        except BaseException as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield watching
+    finally:
+        loop.call_soon_threadsafe(done.set)
+        thread.join(10)
+        loop.close()
+    assert not failures, failures
+    assert not watching.errors
+
+
+def jungle(load: Load) -> Measured:
+    with monkeytown("jungle", "--max-players", ROOM) as (port, pid), witness(port) as watching:
+        measured = load.against(port, pid)
+    assert measured.closed == 0
+    assert watching.monkeys >= ROOM - 1, "the witness saw too few of its room"
+    assert watching.states >= RATE * load.seconds * 0.9, "the witness missed states"
+    return measured
+
+
+def bare_c(bare: Path, load: Load, payload: int) -> Measured:
+    port = free_port()
+    with process([bare, port, payload, RATE], port) as pid:
+        measured = load.against(port, pid)
+    assert measured.closed == 0
+    return measured
+
+
+def pair(
+    bare: Path, sink: Path, inputs: float, rounds: int, seconds: float
+) -> list[tuple[Measured, Measured]]:
+    """The two servers in turn."""
+    join, steer = wire_frame(JOIN, "jungle"), wire_frame(STEER, "jungle")
+    pairs = []
+    for _ in range(rounds):
+        ours = jungle(Load(sink, PLAYERS, seconds, join, inputs, steer))
+        theirs = bare_c(bare, Load(sink, PLAYERS, seconds, join, inputs, steer), ours.payload)
+        pairs.append((ours, theirs))
+    return pairs
+
+
+@pytest.mark.benchmark(group="load")
+def test_jungle_with_a_thousand_players(benchmark: Any, bare: Path, sink: Path, quick: bool) -> None:
+    rounds, seconds = (1, 5.0) if quick else (3, 10.0)
+    pairs = benchmark.pedantic(lambda: pair(bare, sink, INPUTS, rounds, seconds), rounds=1)
+    ours = [mine for mine, _ in pairs]
+    ratio = median(mine.cpu / theirs.cpu for mine, theirs in pairs)
+    frames = median(mine.frames for mine in ours)
+    gap = median(mine.gap_p99 for mine in ours)
+    assert median(mine.inputs for mine in ours) >= 0.95 * PLAYERS * INPUTS
+    what = "Jungle, 1,000 players in rooms of 50, 60 Hz out, 20 Hz in"
+    report.record(
+        f"{what}: CPU of the server",
+        f"{median(mine.cpu for mine in ours):.0%} of a core",
+        yardstick=f"bare C {median(theirs.cpu for _, theirs in pairs):.0%}",
+        ratio=ratio,
+        wanted="≤ 1.35×",
+        held=ratio <= 1.35,
+    )
+    report.record(
+        f"{what}: states a second and player",
+        f"{frames:.2f}",
+        wanted="60.0 ± 0.1",
+        held=abs(frames - RATE) <= 0.1,
+    )
+    report.record(f"{what}: p99 gap between states", f"{gap:.1f} ms", wanted="≤ 20 ms", held=gap <= 20)
+    report.record(f"{what}: bytes of a state", f"{median(mine.payload for mine in ours):.0f}")
