@@ -274,6 +274,14 @@ describe("a room", () => {
         assert.equal(room.rate, 0);
     });
 
+    test("does not mind messages of a kind that is not known, nor keys", async () => {
+        const { client, socket, room, server } = await joined();
+        socket.deliver(Uint8Array.from([0x4a, 1, 2, 3]));
+        socket.say(0x45, { id: "p2", name: "Bob", hat: "red" });
+        server.tick(socket);
+        assert.deepEqual([client.state, room.tick, room.players.get("p2")], ["open", 2, { id: "p2", name: "Bob" }]);
+    });
+
     test("goes on when a listener throws", async () => {
         const { socket, room } = await joined();
         const uncaught = [];
@@ -550,7 +558,6 @@ describe("a lost connection", () => {
 
     const broken = {
         "a delta from elsewhere": (socket) => socket.deliver(Uint8Array.from([0x43, 0, 3, 9, 1])),
-        "an unknown kind": (socket) => socket.deliver(Uint8Array.from([0x77])),
         "no kind": (socket) => socket.deliver(new Uint8Array(0)),
         "text": (socket) => socket.deliver("hello"),
         "a number that is missing": (socket) => {

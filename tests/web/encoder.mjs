@@ -93,10 +93,24 @@ function isLinear(field) {
     return isNumber(field) && field.predict === "linear";
 }
 
-/** A whole number reduced to what the column's values, or its steps, may be. */
-export function asValue(field, number) {
+/** A sum as a column's arithmetic has it: modulo 2^32, for angles modulo 2^bits. */
+function summed(field, number) {
     if (field.type === "angle") return Number(BigInt(number) & (2n ** BigInt(field.bits) - 1n));
     return field.type === "sint" ? asSigned(number, 32) : Number(BigInt(number) & MASK32);
+}
+
+/** How many wire values a field has. */
+export function valuesOf(field) {
+    if (field.type === "fixed") return Math.round((field.hi - field.lo) / field.step) + 1;
+    if (field.type === "enum") return field.values.length;
+    return 2 ** field.bits;
+}
+
+/** A whole number folded into the wire values of a field. */
+export function asValue(field, number) {
+    const count = BigInt(valuesOf(field));
+    const least = field.type === "sint" ? -count / 2n : 0n;
+    return Number(((((BigInt(number) - least) % count) + count) % count) + least);
 }
 
 function asSigned(number, bits) {
@@ -112,7 +126,7 @@ function spread(fields) {
 }
 
 export function predicted(field, value, step, gap) {
-    return isLinear(field) ? asValue(field, BigInt(value) + BigInt(step) * BigInt(gap)) : value;
+    return isLinear(field) ? summed(field, BigInt(value) + BigInt(step) * BigInt(gap)) : value;
 }
 
 /**

@@ -58,7 +58,7 @@ function live(model, random) {
             columns.forEach((field, i) => {
                 const old = model.past.get(model.tick)?.[number].get(slot);
                 if (random.chance(0.3)) row.values[i] = randomValue(field, random, row.values[i]);
-                else if (old?.generation === row.generation) row.values[i] = predicted(field, old.values[i], old.steps[i], 1);
+                else if (isNumber(field) && old?.generation === row.generation) row.values[i] = asValue(field, predicted(field, old.values[i], old.steps[i], 1));
             });
         }
         for (let i = random.below(4); i > 0 && !spec.single; i--) {
@@ -259,11 +259,52 @@ describe("a broken message", () => {
         "text that is not UTF-8": [...head, 0, 4, 0, 2, 2, 1, 0, 2, 0xc3, 0x28],
         "text longer than the message": [...head, 0, 4, 0, 2, 2, 1, 0, 0xff, 0xff, 0xff, 0xff, 0x0f, 1],
         "bytes left over": [...head, 0, 1, 1, 0, 9],
+        "a snapshot with corrections": [0x43, 3, 3, 2],
+        "a fixed value beyond its range": [...head, 0, 4, 2, 1, 0, 1, 16, 0xff, 0xff],
+        "a fixed value that enters beyond its range": [...head, 0, 2, 1, 0, 0, 16, 0x01, 0x80, 0, 1, 97],
+        "a text that is too long": [...head, 0, 4, 0, 2, 2, 1, 0, 25, ...new Array(25).fill(97)],
+        "a whole number of more bits than its field": [...head, 1, 2, 1, 0, 0, 17, 0, 0, 1],
         "a snapshot with changes": [0x43, 1, 3, 2, 0, 4, 0, 1, 0],
     };
     for (const [name, bytes] of Object.entries(rules)) {
         test(`is refused: ${name}`, () => assert.throws(() => feed(start().state, Uint8Array.from(bytes)), WireError));
     }
+
+    test("is one whose values run out of their range between corrections", () => {
+        const { model, state } = start();
+        model.tables[0].get(3).values[0] = 32760;
+        model.commit();
+        feed(state, model.delta(state.tick));
+        assert.throws(() => feed(state, Uint8Array.from([0x43, 0, 3, 3, 1])), /no wire value/);
+    });
+
+    test("is one that turns an angle further than its bits", () => {
+        const turning = schema([table("m", [field("h", "angle", { bits: 4, predict: "linear" }), field("a", "angle", { bits: 4 })])]);
+        for (const bytes of [[5, 17, 0, 0], [0, 5, 17, 0], [0, 0, 5, 17]]) {
+            assert.throws(() => feed(new State(turning), Uint8Array.from([0x43, 1, 3, 1, 0, 2, 1, 0, 0, ...bytes])), /no wire value|cannot turn/);
+        }
+        const good = () => {
+            const state = new State(turning);
+            feed(state, Uint8Array.from([0x43, 1, 3, 1, 0, 2, 1, 0, 0, 0, 0, 0]));
+            return state;
+        };
+        feed(good(), Uint8Array.from([0x43, 0, 3, 2, 1, 0, 4, 0, 3, 4, 15, 4, 15]));
+        for (const mask of [1, 2]) assert.throws(() => feed(good(), Uint8Array.from([0x43, 0, 3, 2, 1, 0, 4, 0, mask, 5, 16])), /cannot turn/);
+    });
+
+    test("is a private out of order", () => {
+        const owned = schema([0, 1].map((n) => table(`t${n}`, [field("v", "uint", { ownerOnly: true, bits: 4 })])));
+        const state = () => {
+            const fresh = new State(owned);
+            feed(fresh, Uint8Array.from([0x43, 1, 3, 1, 0, 2, 2, 0, 0, 1, 2, 1, 0, 0]));
+            return fresh;
+        };
+        const given = state();
+        feed(given, Uint8Array.from([0x44, 4, 0, 2, 0, 15, 1, 3, 1, 1, 0, 2]));
+        assert.deepEqual([0, 1].map((slot) => given.tables[0].columns.v.get(slot)), [15, 3]);
+        const broken = { rows: [0, 2, 1, 5, 0, 5], "a row twice": [0, 2, 1, 5, 1, 5], tables: [1, 1, 0, 5, 0, 1, 0, 5], "a table twice": [0, 1, 0, 5, 0, 1, 1, 5], "too large": [0, 1, 0, 16] };
+        for (const [name, bytes] of Object.entries(broken)) assert.throws(() => feed(state(), Uint8Array.from([0x44, 4, ...bytes])), WireError, name);
+    });
 
     test("is not confused with a good one", () => {
         const { state } = start();
@@ -314,7 +355,9 @@ describe("a broken message", () => {
             {}, { ...spec, tables: [{}] }, schema([table("m", [field("x", "float")])]), schema([table("m", [field("x", "uint", { bits: 33 })])]),
             schema([table("m", [field("x", "uint", { count: 2 ** 31 })])]), schema([table("m", [], { capacity: 2 ** 21 })]),
             schema([table("m", [field("x", "ref", { table: 1 })])]), schema([table("m", [field("x", "fixed", { step: 0 })])]),
-            schema([], { input: {} }), schema([], { input: { name: "I", hash: 1, fields: [field("t", "text")] } }), { ...spec, tickRate: NaN },
+            schema([], { input: {} }), schema([table("m", [field("x", "bool", { predict: "linear" })])]),
+            schema([table("m", [field("x", "uint", { predict: "linear", ownerOnly: true })])]), schema([table("m", [field("x", "text", { count: 2 })])]),
+            schema(Array.from({ length: 201 }, (_, n) => table(`t${n}`, []))), schema([], { input: { name: "I", hash: 1, fields: [field("t", "text")] } }), { ...spec, tickRate: NaN },
         ];
         for (const each of broken) assert.throws(() => checkSchema(each), WireError, JSON.stringify(each));
         assert.equal(checkSchema(spec), spec);

@@ -28,8 +28,8 @@ OUT = Path(__file__).parent.parent / "out"
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "is_mobile": True, "has_touch": True}
 PATIENCE = 10.0  # seconds until a page must have got somewhere
-JUNGLE = "/web/jungle.html"
-TICTACTOE = "/web/tictactoe.html"
+JUNGLE = "/jungle"
+TICTACTOE = "/tictactoe"
 
 Open = Callable[..., Awaitable[Page]]
 

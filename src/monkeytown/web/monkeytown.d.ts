@@ -132,7 +132,7 @@ export class Room<T extends TableFields = any> {
      * Where to draw the rows of a table now: smoothly, two or three ticks behind the newest state, more on a rough connection.
      * Call it once per drawn frame; the result is reused by the next call for the same table.
      */
-    interpolated<N extends keyof T>(table: Table<T[N]>, now?: number): Sample<T[N]>;
+    interpolated<F extends object>(table: Table<F>, now?: number): Sample<F>;
     /** The tick, with a fraction, that {@link Room.interpolated} draws at the time `now` (`performance.now()`). */
     playbackTick(now?: number): number;
 }

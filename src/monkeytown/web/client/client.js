@@ -272,7 +272,11 @@ export class Client extends Emitter {
             // Without a description, what comes is still of the room that was left.
             case Kind.GAME_STATE: return room?.isDescribed && room.update(reader) && this.#entered(room);
             case Kind.PRIVATE: return room?.isDescribed && room.updatePrivate(reader);
-            default: return room?.hear(kind, map);
+            case Kind.PLAYER_JOINED:
+            case Kind.PLAYER_LEFT:
+            case Kind.GAME_EVENT: return room?.hear(kind, map);
+            // A kind that is not known is of a newer server, and not for us.
+            default: return undefined;
         }
     }
 

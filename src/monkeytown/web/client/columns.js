@@ -22,9 +22,14 @@ export class Column {
         /** What an angle's value is reduced by, and how far its steps are shifted to be signed numbers of its bits. */
         this.mask = this.isAngle ? 2 ** field.bits - 1 | 0 : -1;
         this.shift = this.isAngle ? 32 - field.bits : 0;
+        /** Wire values run from `least` to `least + span`. */
+        this.least = this.isSigned ? -(2 ** (field.bits - 1)) : 0;
+        this.span = this.isNumber ? span(field) : 0;
         /** The integers of the wire, modulo 2³²: what the decoder works on. */
         this.raw = null;
         this.steps = null;
+        /** Whether extrapolation has led a value beyond what the field can have. */
+        this.strayed = false;
         /** The same integers for everyone else: signed for `sint`, unsigned for all others. */
         this.wire = null;
         /** Text and blobs. */
@@ -122,6 +127,14 @@ export function scaling(field) {
     if (field.type === "fixed") return { offset: field.lo, scale: field.step };
     if (field.type === "angle") return { offset: 0, scale: (2 * Math.PI) / 2 ** field.bits };
     return { offset: 0, scale: 1 };
+}
+
+/** How far apart the smallest and the largest wire value of a numeric field are. */
+function span(field) {
+    if (field.type === "fixed") return Math.round((field.hi - field.lo) / field.step);
+    if (field.type === "bool") return 1;
+    if (field.type === "enum") return field.values.length - 1;
+    return 2 ** field.bits - 1;
 }
 
 /** The function from a wire value to the game's value. */

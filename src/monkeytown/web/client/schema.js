@@ -6,8 +6,8 @@ import { WireError } from "./bytes.js";
 
 const TYPES = new Set(["fixed", "angle", "uint", "sint", "bool", "enum", "text", "blob", "ref"]);
 const LARGEST_CAPACITY = 2 ** 20;
-/** A table's number is one byte, of which 255 means none. */
-const MOST_TABLES = 255;
+const MOST_TABLES = 200;
+const PREDICTABLE = new Set(["fixed", "angle", "uint", "sint"]);
 /** Columns of one table, arrays spread out: far beyond any game, and a bound for what a broken schema can make us allocate. */
 const MOST_COLUMNS = 4096;
 
@@ -47,10 +47,13 @@ function checkField(field, tables) {
     const isNumber = type !== "text" && type !== "blob";
     demand(TYPES.has(type), `${name} is of a type that is not known: ${type}`);
     demand(isWhole(count, MOST_COLUMNS), `the count of ${name} is a whole number`);
-    demand(predict === "hold" || predict === "linear", `${name} is predicted by hold or linear`);
+    const isPredictable = PREDICTABLE.has(type) && !field.ownerOnly;
+    demand(predict === "hold" || (predict === "linear" && isPredictable), `${name} cannot be predicted by ${predict}`);
+    demand(isNumber || count === 0, `${name} is no array`);
     demand(isWhole(bits, isNumber ? 32 : 0) && (bits > 0 || !isNumber), `the bits of ${name} are 1 to 32`);
-    if (type === "fixed") demand([field.lo, field.hi, field.step].every(Number.isFinite) && field.step > 0, `${name} has lo, hi and step`);
+    if (type === "fixed") demand([field.lo, field.hi, field.step].every(Number.isFinite) && field.step > 0 && field.hi >= field.lo, `${name} has lo, hi and step`);
     if (type === "enum") demand(Array.isArray(field.values) && field.values.every((value) => typeof value === "string"), `${name} has values`);
+    if (!isNumber) demand(isWhole(field.max, 2 ** 32 - 1), `${name} has a max`);
     if (type === "ref") demand(isWhole(field.table, tables - 1), `${name} refers to a table`);
 }
 

@@ -66,7 +66,7 @@ export class State {
      */
     apply(reader) {
         const flags = reader.u8();
-        if (flags & ~(SNAPSHOT | CORRECTIONS)) throw new WireError(`flags 0x${flags.toString(16)}`);
+        if (flags & ~(SNAPSHOT | CORRECTIONS) || flags === (SNAPSHOT | CORRECTIONS)) throw new WireError(`flags 0x${flags.toString(16)}`);
         const epoch = reader.varint();
         const tick = reader.varint64();
         const isSnapshot = (flags & SNAPSHOT) !== 0;
@@ -114,6 +114,7 @@ export class State {
                 if (hasCorrections) this.#correct(table, reader);
                 else this.#adjust(table, reader);
             }
+            checkStrayed(table);
         });
     }
 
@@ -163,13 +164,17 @@ export class State {
 
     /** Absolute values, and steps if the column has them, for the rows in the first `count` of `slots`. */
     #replace(column, reader, count, slots) {
-        const { raw, steps, mask, shift, isSigned } = column;
+        const { raw, steps, isSigned } = column;
         const values = this.#values;
         reader.packed(count, values);
-        for (let i = 0; i < count; i++) raw[slots[i]] = (isSigned ? unzigzag(values[i]) : values[i]) & mask;
+        for (let i = 0; i < count; i++) raw[slots[i]] = checked(column, isSigned ? unzigzag(values[i]) : values[i]);
         if (!column.isLinear) return;
         reader.packed(count, values);
-        for (let i = 0; i < count; i++) steps[slots[i]] = (unzigzag(values[i]) << shift) >> shift;
+        const most = column.mask >>> 0;
+        for (let i = 0; i < count; i++) {
+            if (values[i] >>> 0 > most) throw tooFar(column);
+            steps[slots[i]] = unzigzag(values[i]);
+        }
     }
 
     /** Residuals: what differs from the prediction, which the values are by now. */
@@ -284,28 +289,30 @@ export class State {
 
     #ownedValues(reader) {
         const given = new Map();
+        let next = 0;
         while (reader.left > 0) {
             const number = reader.u8();
             const table = this.tables[number];
-            if (table === undefined) throw new WireError(`values of table ${number}`);
+            if (table === undefined || number < next) throw new WireError(`values of table ${number}`);
+            next = number + 1;
             const count = reader.varint();
             if (count > table.size) throw new WireError(`values of ${count} rows of ${table.size}`);
             table.amend();
-            const slots = given.get(table) ?? [];
-            for (let i = 0; i < count; i++) slots.push(this.#ownedRow(table, reader));
+            const slots = [];
+            for (let i = 0; i < count; i++) slots.push(this.#ownedRow(table, reader, slots.at(-1) ?? -1));
             given.set(table, slots);
         }
         return given;
     }
 
-    #ownedRow(table, reader) {
+    #ownedRow(table, reader, former) {
         const slot = reader.varint();
-        if (!table.ids[slot]) throw new WireError(`slot ${slot} of ${table.name} holds no row`);
+        if (slot <= former || !table.ids[slot]) throw new WireError(`slot ${slot} of ${table.name} holds no row, or comes too late`);
         for (const column of table.owned) {
             if (!column.isNumber) column.items[slot] = readItem(column, reader);
             else {
                 const value = reader.varint() | 0;
-                column.raw[slot] = (column.isSigned ? unzigzag(value) : value) & column.mask;
+                column.raw[slot] = checked(column, column.isSigned ? unzigzag(value) : value);
             }
         }
         table.touched[slot] = table.frame;
@@ -320,42 +327,82 @@ function counted(reader, most) {
 }
 
 function readItem(column, reader) {
-    return column.field.type === "text" ? reader.text() : reader.blob();
+    const { type, max, name } = column.field;
+    const item = type === "text" ? reader.text() : reader.blob();
+    // A text's length counts characters, of which some take two places in a JavaScript string.
+    if (item.length > max && (type === "blob" || [...item].length > max)) throw new WireError(`${name} is too long`);
+    return item;
 }
 
-/** Moves every value on by `gap` of its steps. */
+/** The value, if the field can have it. */
+function checked(column, value) {
+    if ((value - column.least) >>> 0 > column.span) throw noValue(column, value);
+    return value;
+}
+
+function noValue(column, value) {
+    return new WireError(`${column.field.name} has no wire value ${column.isSigned ? value : value >>> 0}`);
+}
+
+function tooFar(column) {
+    return new WireError(`${column.field.name} cannot turn so far`);
+}
+
+/** Moves every value on by `gap` of its steps. One that leaves its field's range must be brought back by a residual: see `checkStrayed`. */
 function extrapolate(table, gap) {
-    const { slots, touched, frame } = table;
-    for (const { isLinear, raw, steps, mask } of table.shared) {
-        if (!isLinear) continue;
-        for (let i = 0; i < slots.length; i++) {
-            const slot = slots[i];
-            const step = steps[slot];
-            if (step === 0) continue;
-            raw[slot] = (raw[slot] + Math.imul(step, gap)) & mask;
-            touched[slot] = frame;
-        }
+    for (const column of table.shared) if (column.isLinear) column.strayed = advance(column, table, gap);
+}
+
+function advance({ raw, steps, mask, least, span }, { slots, touched, frame }, gap) {
+    let strayed = false;
+    for (let i = 0; i < slots.length; i++) {
+        const slot = slots[i];
+        const step = steps[slot];
+        if (step === 0) continue;
+        const value = (raw[slot] + Math.imul(step, gap)) & mask;
+        if ((value - least) >>> 0 > span) strayed = true;
+        raw[slot] = value;
+        touched[slot] = frame;
+    }
+    return strayed;
+}
+
+function checkStrayed({ slots, shared }) {
+    for (const column of shared) {
+        if (!column.isLinear || !column.strayed) continue;
+        for (const slot of slots) checked(column, column.raw[slot]);
     }
 }
 
 /** Adds residuals to the values of a column that holds. */
-function move({ raw, mask }, slots, residuals, { touched, frame }) {
+function move(column, slots, residuals, { touched, frame }) {
+    const { raw, mask, least, span } = column;
+    const most = mask >>> 0;
     for (let i = 0; i < slots.length; i++) {
-        const residual = residuals[i];
-        if (residual === 0) continue;
+        const zigzag = residuals[i];
+        if (zigzag === 0) continue;
+        if (zigzag >>> 0 > most) throw tooFar(column);
         const slot = slots[i];
-        raw[slot] = (raw[slot] + ((residual >>> 1) ^ -(residual & 1))) & mask;
+        const value = (raw[slot] + ((zigzag >>> 1) ^ -(zigzag & 1))) & mask;
+        if ((value - least) >>> 0 > span) throw noValue(column, value);
+        raw[slot] = value;
         touched[slot] = frame;
     }
 }
 
 /** Adds residuals to the values and the steps of a column that goes on as it went. */
-function bend({ raw, steps, mask, shift }, slots, residuals, { touched, frame }) {
+function bend(column, slots, residuals, { touched, frame }) {
+    const { raw, steps, mask, shift, least, span } = column;
+    const most = mask >>> 0;
     for (let i = 0; i < slots.length; i++) {
-        if (residuals[i] === 0) continue;
-        const residual = (residuals[i] >>> 1) ^ -(residuals[i] & 1);
+        const zigzag = residuals[i];
+        if (zigzag === 0) continue;
+        if (zigzag >>> 0 > most) throw tooFar(column);
+        const residual = (zigzag >>> 1) ^ -(zigzag & 1);
         const slot = slots[i];
-        raw[slot] = (raw[slot] + residual) & mask;
+        const value = (raw[slot] + residual) & mask;
+        if ((value - least) >>> 0 > span) throw noValue(column, value);
+        raw[slot] = value;
         steps[slot] = ((steps[slot] + residual) << shift) >> shift;
         touched[slot] = frame;
     }

@@ -55,15 +55,15 @@ export function encodeAck(epoch, tick, number) {
 
 /**
  * Opens a message of the server. `game_state` and `private` come with a reader for State; all others with their map, and the numbered
- * ones with their number.
+ * ones with their number. Of a kind that is not known only the kind is said.
  * @param {Uint8Array} bytes
  * @returns {{kind: number, number: number | null, map: object | null, reader: Reader}}
  */
 export function openMessage(bytes) {
     const reader = new Reader(bytes);
     const kind = reader.u8();
-    if (kind < Kind.WELCOME || kind > Kind.SERVER_HEARTBEAT) throw new WireError(`a message of kind 0x${kind.toString(16)}`);
-    if (kind === Kind.GAME_STATE || kind === Kind.PRIVATE) return { kind, number: null, map: null, reader };
+    const hasMap = kind >= Kind.WELCOME && kind <= Kind.SERVER_HEARTBEAT && kind !== Kind.GAME_STATE && kind !== Kind.PRIVATE;
+    if (!hasMap) return { kind, number: null, map: null, reader };
     const number = NUMBERED.has(kind) ? reader.varint() : null;
     return { kind, number, map: decodeMap(reader), reader };
 }
