@@ -89,7 +89,7 @@ class TestedRoom:
             self._raise()
             for player in self.players:
                 player._read()
-            self.players = [player for player in self.players if player.id in self.room.members]
+            self._send_away()
 
     def run(self, seconds: float) -> None:
         """Some game time: whole ticks, or in a game without ticks whatever timers are due."""
@@ -99,6 +99,15 @@ class TestedRoom:
         self.room.advance(seconds)
         self._raise()
         self.step()
+
+    def _send_away(self) -> None:
+        """What a host does once all have read: those who were kicked are gone, and nobody waits to be notified."""
+        reasons = {member.id: reason for member, reason in self.room.kicked}
+        for player in self.players:
+            player.kicked = reasons.get(player.id)
+        self.players = [player for player in self.players if player.id in self.room.members]
+        self.room.kicked.clear()
+        self.room.notified.clear()
 
     def _after_event(self) -> None:
         """In a game without ticks every event makes a new version of the state; otherwise the next tick does."""
@@ -142,6 +151,8 @@ class TestedPlayer:
         """What the game has sent to this player, oldest first; chat among it."""
         self.errors: list[Refusal] = []
         """What this player was refused, and why the room has ended."""
+        self.kicked: str | None = None
+        """The reason for which the rules removed this player; None if they did not."""
         self.others: dict[str, str] = {}
         """The names of all in the room by id, as far as this player was told."""
         self.bytes_read = 0

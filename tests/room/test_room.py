@@ -407,6 +407,34 @@ class TestKicks:
         assert room.kicked == []
         assert frog.owner == 0
 
+    def test_who_is_kicked_still_hears_what_came_before(self) -> None:
+        class Farewell(Wall):
+            def on_message(self, player: Player, action: dict[str, Any]) -> None:
+                player.send("farewell")
+                player.kick()
+
+        room = a_room(Farewell)
+        [ada] = joined(room, "Ada")
+        room.notified.clear()
+        room.act("Ada", {})
+        assert room.notified == {ada}
+        assert game_events(ada) == [("farewell", None)]
+
+    def test_an_event_without_a_name_is_an_error_of_the_rules(self) -> None:
+        class Nameless(Wall):
+            def on_message(self, player: Player, action: dict[str, Any]) -> None:
+                self.broadcast({"hello": 1})  # type: ignore[arg-type]
+
+        room = a_room(Nameless)
+        joined(room, "Ada")
+        room.act("Ada", {})
+        assert room.closed is not None
+        assert "an event has a name" in str(room.closed.error)
+
+    def test_a_member_has_a_name_for_people_who_debug(self) -> None:
+        [ada] = joined(a_room(Wall), "Ada")
+        assert repr(ada) == "<Member 1 'Ada'>"
+
 
 class TestTheEnd:
     def test_a_room_that_closes_says_why_and_shows_its_last_state(self) -> None:

@@ -337,7 +337,10 @@ class Room:
         while kicks and self.closed is None and self._rules.failed is None:
             member = next(iter(kicks))
             self.kicked.append((member, kicks[member]))
+            told = member in self.notified
             self._remove(member)
+            if told:
+                self.notified.add(member)  # who is kicked still gets to hear what came before
         error = self._rules.failed
         if error is not None and (self.closed is None or self.closed.error is None):
             self._end(Closing(ERROR_CODES["GAME-005"], ROOM_FAILED, error))
@@ -347,8 +350,6 @@ class Room:
 
     def _commit(self) -> None:
         """Makes what the rules wrote the newest version of the state."""
-        if self._rules.failed is not None:
-            return
         tick = self.tick + 1
         try:
             state.commit(self.tables, tick)
