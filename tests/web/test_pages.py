@@ -26,6 +26,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 OUT = Path(__file__).parent.parent / "out"
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
+SMALL = {"viewport": {"width": 800, "height": 540}}  # less to draw, where several pages share a slow machine
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "is_mobile": True, "has_touch": True}
 PATIENCE = 10.0  # seconds until a page must have got somewhere
 JUNGLE = "/jungle"
@@ -59,7 +60,7 @@ async def open_page(url: str, chromium: Browser) -> AsyncIterator[Open]:
     contexts = []
 
     async def open_page(path: str, *, prepare: Callable[[Page], Awaitable[None]] | None = None, **options: Any) -> Page:
-        context = await chromium.new_context(**(DESKTOP | options))
+        context = await chromium.new_context(**(SMALL | options))
         contexts.append(context)
         page = await context.new_page()
         page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
@@ -143,7 +144,7 @@ RECORD_FRAMES = """() => new Promise(done => {
 
 
 async def test_two_pages_hold_the_same_jungle_tick_by_tick(open_page: Open) -> None:
-    ada, grace = await asyncio.gather(jungle(open_page, "Ada"), jungle(open_page, "Grace"))
+    ada, grace = await asyncio.gather(jungle(open_page, "Ada"), jungle(open_page, "Grace", **DESKTOP))
     await asyncio.gather(seen(ada, "Grace"), seen(grace, "Ada"))
     await ada.keyboard.down("ArrowRight")
     ours, theirs = await asyncio.gather(ada.evaluate(RECORD_STATES), grace.evaluate(RECORD_STATES))
@@ -294,7 +295,7 @@ COLOURS_OF_FIELD = """() => {
 
 
 async def test_the_client_for_any_game_draws_jungle(open_page: Open) -> None:
-    page = await open_page("/client?game=jungle&name=Ada")
+    page = await open_page("/client?game=jungle&name=Ada", **DESKTOP)
     await until(page, "monkeytown.room?.entity")
     assert await page.locator(".field").count() == 1, "monkeys and bananas share one field"
     await says(page, ".legend", "bananas 160")
@@ -310,7 +311,7 @@ async def test_the_client_for_any_game_draws_jungle(open_page: Open) -> None:
 
 
 async def test_the_client_for_any_game_draws_tictactoe(open_page: Open) -> None:
-    page = await open_page("/client?game=tictactoe&name=Ada", color_scheme="dark")
+    page = await open_page("/client?game=tictactoe&name=Ada", color_scheme="dark", **DESKTOP)
     await until(page, "monkeytown.room?.entity")
     await says(page, ".rows .own", "Ada")
     await page.locator("#controls textarea").fill('{"place": 4}')

@@ -31,7 +31,7 @@ function showGames(games, chosen) {
   write(byId("title"), known?.title ?? chosen);
   document.title = `${known?.title ?? chosen} · Monkeytown`;
   if (known?.page) {
-    byId("page").href = `${known.page}?game=${encodeURIComponent(known.name)}`;
+    byId("page").href = known.page;
     byId("page").hidden = false;
   }
   if (games.length < 2) return;
