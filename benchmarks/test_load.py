@@ -127,3 +127,35 @@ def test_jungle_with_a_thousand_players(benchmark: Any, bare: Path, sink: Path, 
     )
     report.record(f"{what}: p99 gap between states", f"{gap:.1f} ms", wanted="≤ 20 ms", held=gap <= 20)
     report.record(f"{what}: bytes of a state", f"{median(mine.payload for mine in ours):.0f}")
+
+
+def players_while_others_join(sink: Path, join: str) -> tuple[Measured, Measured]:
+    """A hundred players, first left alone, then while two hundred more join at once."""
+    with monkeytown("jungle", "--max-players", ROOM) as (port, pid):
+        load = Load(sink, 100, 4.0, join)
+        alone = load.against(port, pid)
+        newcomers: list[Measured] = []
+        crowd = Load(sink, 200, 1.0, join)
+        arriving = threading.Timer(3.0, lambda: newcomers.append(crowd.against(port, pid)))
+        arriving.start()
+        disturbed = load.against(port, pid)
+        arriving.join()
+    assert newcomers
+    assert newcomers[0].closed == 0
+    assert newcomers[0].frames > RATE * 0.9, "the newcomers do not get their states"
+    return alone, disturbed
+
+
+@pytest.mark.benchmark(group="load")
+def test_two_hundred_join_within_a_second(benchmark: Any, sink: Path) -> None:
+    join = wire_frame(JOIN, "jungle")
+    alone, disturbed = benchmark.pedantic(lambda: players_while_others_join(sink, join), rounds=1)
+    assert disturbed.closed == 0
+    late = disturbed.gap_max - 1000 / RATE
+    report.record(
+        "200 players join within a second: a state of the others is late by at most",
+        f"{late:.1f} ms",
+        yardstick=f"without them {alone.gap_max - 1000 / RATE:.1f} ms",
+        wanted="≤ 16.7 ms",
+        held=late <= 1000 / RATE,
+    )
