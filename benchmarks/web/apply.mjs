@@ -1,12 +1,12 @@
 /**
  * How long the JavaScript client takes to apply a state, beside the decoder of @colyseus/schema for the same change.
  *
- *     npm install --no-save --no-package-lock --prefix benchmarks/web @colyseus/schema
+ *     npm install --no-save --no-package-lock --prefix benchmarks @colyseus/schema
  *     node benchmarks/web/apply.mjs [FRAMES.json] [--rounds N]
  *
  * FRAMES.json is a file like those in tests/vectors: a schema, and frames of which the first is a snapshot and each further one continues
  * the one before; it must have a table whose first two fields are numbers. Without it, the tests' naive writer makes the frames: 1,000 entities
- * with two `fixed` fields that all change in every tick, steering. The peer gets the same values as int16.
+ * with two `fixed` fields that all change in every tick, steering. The peer gets the same values as int16 (as int32 if they are larger).
  *
  * Prints one JSON object a line: {"what", "nanoseconds_per_value", "peer", "ratio"}, and the bytes of a frame of both. Every decoded value is
  * compared with what was encoded, in a round that is not timed; a difference ends the program with code 1.
@@ -115,7 +115,9 @@ function ours({ schema, frames, history }) {
 
 async function peer(history) {
     const { Encoder, Decoder, schema, t } = await import("@colyseus/schema");
-    const Monkey = schema({ x: t.int16(), y: t.int16() });
+    const isSmall = history.every((tick) => tick.every((values) => values.every((value) => Math.abs(value) < 2 ** 15)));
+    const number = () => (isSmall ? t.int16() : t.int32());
+    const Monkey = schema({ x: number(), y: number() });
     const World = schema({ monkeys: t.map(Monkey) });
     const world = new World();
     Encoder.BUFFER_SIZE = 1 << 20;
@@ -176,7 +178,7 @@ for (const [what, made] of cases) {
         contenders.push(await peer(made.history));
     } catch (error) {
         if (error.code !== "ERR_MODULE_NOT_FOUND") throw error;
-        console.error("no peer: npm install --no-save --no-package-lock --prefix benchmarks/web @colyseus/schema");
+        console.error("no peer: npm install --no-save --no-package-lock --prefix benchmarks @colyseus/schema");
     }
     const [mine, other] = race(contenders);
     const perValue = (time) => (time === undefined ? null : Number((time / changes).toFixed(2)));

@@ -142,6 +142,8 @@ describe("a room", () => {
         await assert.rejects(joining, { code: "GAME-001" });
         assert.equal(client.room, null);
         const again = client.join("jungle");
+        mock.method(console, "warn", () => {});
+        socket.say(0x48, { code: "INPUT-005", message: "Too many chat messages." });
         new FakeRoom().admit(socket);
         await again;
         await assert.rejects(client.join("jungle"), { code: "GAME-004" });
@@ -241,6 +243,20 @@ describe("a room", () => {
         const { tick, columns } = room.interpolated(monkeys);
         assert.ok(tick < 60 && tick > 57, `${tick}`);
         assert.ok(Math.abs(columns.x[0] - (10 + tick - 1)) < 1e-9, `${columns.x[0]} at ${tick}`);
+    });
+
+    test("that goes on in another epoch is drawn from there", async () => {
+        const { socket, room, server } = await joined();
+        for (let i = 0; i < 30; i++) {
+            await clock.pass(17);
+            server.tick(socket);
+        }
+        room.interpolated(room.tables.monkeys);
+        server.model.epoch++;
+        server.model.past = new Map([[3, server.model.past.get(server.model.tick)]]);
+        server.model.tick = 3;
+        socket.deliver(server.model.snapshot());
+        assert.deepEqual([room.epoch, room.tick, room.playbackTick()], [4, 3, 1]);
     });
 
     test("that was left is over, and what still comes of it is not heard", async () => {
@@ -377,6 +393,7 @@ describe("a lost connection", () => {
         server.model.spawn(0, 5, [1, 2, 3]);
         server.tick(socket);
         socket.say(0x45, { id: "p2", name: "Bob" });
+        assert.equal(room.input({}), 1);
         socket.drop(1006);
         assert.equal(client.state, "reconnecting");
         assert.deepEqual([room.input({}), room.chat("x"), room.open], [0, false, true]);
@@ -403,8 +420,13 @@ describe("a lost connection", () => {
     });
 
     test("leads to another room of the game if the old one is gone", async () => {
-        const { socket, room } = await joined();
+        const { socket, room, server } = await joined();
         const seen = watch(room, "reconnected", "error");
+        for (let i = 0; i < 30; i++) {
+            server.tick(socket);
+            await clock.pass(17);
+        }
+        room.playbackTick();
         const rows = [];
         room.tables.monkeys.onSpawn((spawned) => rows.push(["spawn", spawned.length]));
         room.tables.monkeys.onDespawn((gone) => rows.push(["despawn", gone.length]));
@@ -416,6 +438,7 @@ describe("a lost connection", () => {
         new FakeRoom().admit(again, [["p9", "Ada"]], { ...SPEC, gameId: "room-2" });
         assert.deepEqual(seen, [["reconnected", { sameRoom: false, sameSchema: true }]]);
         assert.equal(room.id, "room-2");
+        assert.equal(room.playbackTick(), room.tick - 2, "playback begins anew");
         assert.deepEqual(rows, [["spawn", 1], ["despawn", 1], ["spawn", 1]], "the same ids in another room are other entities");
     });
 
@@ -444,6 +467,16 @@ describe("a lost connection", () => {
         again.say(0x48, { code: "GAME-002", message: "The room is full." });
         assert.deepEqual(seen.map(([name, { code }]) => [name, code]), [["error", "GAME-002"], ["close", 4506]]);
         assert.deepEqual([client.state, client.room], ["open", null]);
+    });
+
+    test("ends the room if its game is gone as well", async () => {
+        const { socket, room } = await joined();
+        const seen = watch(room, "close");
+        socket.drop(1006);
+        const again = await back(network.sockets);
+        for (let i = 0; i < 3; i++) again.say(0x48, { code: "GAME-001", message: "There is no such game or room." });
+        assert.equal(again.take(JOIN).length, 2);
+        assert.equal(seen.length, 1);
     });
 
     test("is tried again with random, growing delays of 0.1 to 5 seconds", async () => {

@@ -9,25 +9,31 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright
+from tests import browser as browsers
 
 from monkeytown.games.jungle import Jungle
 from monkeytown.games.tictactoe import TicTacToe
 from monkeytown.server.app import running
 from monkeytown.server.settings import Settings
-from tests import browser as browsers
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 OUT = Path(__file__).parent.parent / "out"
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
 SMALL = {"viewport": {"width": 800, "height": 540}}  # less to draw, where several pages share a slow machine
-PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "is_mobile": True, "has_touch": True}
+PHONE = {
+    "viewport": {"width": 390, "height": 844},
+    "device_scale_factor": 2,
+    "is_mobile": True,
+    "has_touch": True,
+}
 PATIENCE = 10.0  # seconds until a page must have got somewhere
 JUNGLE = "/jungle"
 TICTACTOE = "/tictactoe"
@@ -59,11 +65,15 @@ async def open_page(url: str, chromium: Browser) -> AsyncIterator[Open]:
     complaints: list[str] = []
     contexts = []
 
-    async def open_page(path: str, *, prepare: Callable[[Page], Awaitable[None]] | None = None, **options: Any) -> Page:
+    async def open_page(
+        path: str, *, prepare: Callable[[Page], Awaitable[None]] | None = None, **options: Any
+    ) -> Page:
         context = await chromium.new_context(**(SMALL | options))
         contexts.append(context)
         page = await context.new_page()
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on(
+            "console", lambda message: complaints.append(message.text) if message.type == "error" else None
+        )
         page.on("pageerror", lambda error: complaints.append(str(error)))
         if prepare:
             await prepare(page)
@@ -162,8 +172,7 @@ async def test_another_players_monkey_glides(open_page: Open) -> None:
     await asyncio.sleep(0.3)
     frames = await grace.evaluate(RECORD_FRAMES)
     steps = [
-        (later[0] - earlier[0], math.dist(earlier[1:], later[1:]))
-        for earlier, later in zip(frames, frames[1:], strict=False)
+        (later[0] - earlier[0], math.dist(earlier[1:], later[1:])) for earlier, later in pairwise(frames)
     ]
     assert all(ticks >= 0 for ticks, _ in steps), "it goes back in time"
     assert sum(distance > 0 for _, distance in steps) > 30, "it stands still"
@@ -263,7 +272,9 @@ async def test_a_move_against_the_rules_is_explained(open_page: Open) -> None:
     await press(ada, 4)
     await says(grace, "#status", "Your turn.")
     await press(grace, 4)
-    await until(grace, "[...document.querySelectorAll('.toast')].some(toast => toast.textContent.includes('taken'))")
+    await until(
+        grace, "[...document.querySelectorAll('.toast')].some(toast => toast.textContent.includes('taken'))"
+    )
 
 
 async def test_tictactoe_needs_no_mouse(open_page: Open) -> None:
@@ -272,7 +283,9 @@ async def test_tictactoe_needs_no_mouse(open_page: Open) -> None:
     await ada.locator("#board button[tabindex='0']").focus()
     for key in ("ArrowLeft", "ArrowUp", "Enter"):
         await ada.keyboard.press(key)
-    await until(ada, "document.querySelector('#board button').getAttribute('aria-label') === 'Row 1, column 1: X'")
+    await until(
+        ada, "document.querySelector('#board button').getAttribute('aria-label') === 'Row 1, column 1: X'"
+    )
 
 
 async def test_tictactoe_fits_a_phone_in_the_dark(open_page: Open) -> None:
