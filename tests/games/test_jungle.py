@@ -156,8 +156,10 @@ class TestBumps:
         assert (ada.entity.bananas, bob.entity.bananas) == (LOOT, 5 - LOOT)
         assert bob.events == [("bumped", {"by": "Ada", "lost": LOOT})]
         place = bob.entity.x
+        bob.input(run=True)
         room.run(0.3)
         assert bob.entity.x == place
+        assert not bob.entity.running
 
     def test_who_fell_gets_up_and_is_safe_for_a_while(
         self, room: TestedRoom, pair: tuple[TestedPlayer, TestedPlayer]

@@ -104,10 +104,11 @@ class Jungle(Game):
 
     def on_tick(self, dt: float) -> None:
         monkeys, count = self.monkeys, self.monkeys.extent
-        heading, running = np.asarray(monkeys.heading), np.asarray(monkeys.running)
+        heading, stunned = np.asarray(monkeys.heading), np.asarray(monkeys.stunned)
         heading += self.turn[:count]
-        np.greater(self.wants[:count], self.winded[:count], out=running)
-        gait = (running + np.int64(1)) * ~np.asarray(monkeys.stunned)
+        running = np.asarray(monkeys.running)
+        np.greater(self.wants[:count], self.winded[:count] | stunned, out=running)
+        gait = (running + np.int64(1)) * ~stunned
         step = (np.rint(heading * (256 / tau)).astype(np.int64) & 255) + gait * 256
         for column, steps in ((monkeys.x, STEP_X), (monkeys.y, STEP_Y)):
             place = np.asarray(column)
