@@ -1,4 +1,4 @@
-"""The golden frames: the core still makes them, every reader here reads them, and they show all of the document."""
+"""The golden frames: the core makes them, every reader reads them, and they show all of the document."""
 
 import json
 from pathlib import Path
