@@ -28,7 +28,10 @@ const SIZE = 2000;
 /** Rounds before the clock counts: the compiler of a busy machine takes its time. */
 const WARM_UP = 50;
 
-const { values: options, positionals } = parseArgs({ allowPositionals: true, options: { rounds: { type: "string", default: "40" } } });
+const { values: options, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { rounds: { type: "string", default: "40" } },
+});
 const rounds = Number(options.rounds);
 
 function field(name, predict) {
@@ -37,12 +40,18 @@ function field(name, predict) {
 
 /** Monkeys that run at one speed, each on a bend of its own that changes now and then. @returns wire values by tick: [x, y] of each */
 function steering(random) {
-    const monkeys = Array.from({ length: ENTITIES }, () => ({ x: random.next() * SIZE, y: random.next() * SIZE, heading: random.next() * 7, turn: 0 }));
+    const monkeys = Array.from({ length: ENTITIES }, () => ({
+        x: random.next() * SIZE,
+        y: random.next() * SIZE,
+        heading: random.next() * 7,
+        turn: 0,
+    }));
     return Array.from({ length: TICKS + 1 }, () =>
         monkeys.map((monkey) => {
             if (random.chance(0.05)) monkey.turn = (random.next() * 2 - 1) * TURN;
             // At the edge it turns round, so that every value still changes in every tick.
-            if (monkey.x < 20 || monkey.x > SIZE || monkey.y < 20 || monkey.y > SIZE) monkey.heading = Math.atan2(SIZE / 2 - monkey.y, SIZE / 2 - monkey.x);
+            if (monkey.x < 20 || monkey.x > SIZE || monkey.y < 20 || monkey.y > SIZE)
+                monkey.heading = Math.atan2(SIZE / 2 - monkey.y, SIZE / 2 - monkey.x);
             monkey.heading += monkey.turn;
             monkey.x += SPEED * Math.cos(monkey.heading);
             monkey.y += SPEED * Math.sin(monkey.heading);
@@ -54,7 +63,13 @@ function steering(random) {
 /** Frames of the naive writer. @returns {{schema, frames: Uint8Array[], history}} */
 function written(predict) {
     const random = seeded(1);
-    const spec = { name: "monkeys", entity: "Monkey", capacity: 4096, single: false, fields: [field("x", predict), field("y", predict)] };
+    const spec = {
+        name: "monkeys",
+        entity: "Monkey",
+        capacity: 4096,
+        single: false,
+        fields: [field("x", predict), field("y", predict)],
+    };
     const schema = { gameId: "bench", game: "bench", tickRate: 60, hash: 1, tables: [spec], input: null };
     // The narrowest form of everything, as the server's own encoder chooses it.
     const model = new Model(schema, { below: (limit) => limit - 1, chance: () => false });
@@ -75,7 +90,9 @@ function read(path) {
     const { schema, frames } = JSON.parse(readFileSync(path, "utf8"));
     const bytes = frames.map(({ hex }) => Uint8Array.from(Buffer.from(hex, "hex")));
     const [{ name, fields }] = schema.tables;
-    const history = frames.map(({ state }) => Object.values(state[name]).map((row) => fields.slice(0, 2).map((each) => row[each.name])));
+    const history = frames.map(({ state }) =>
+        Object.values(state[name]).map((row) => fields.slice(0, 2).map((each) => row[each.name])),
+    );
     return { schema, frames: bytes, history };
 }
 
@@ -88,7 +105,9 @@ function feed(state, bytes) {
 function changesIn(history) {
     let changes = 0;
     for (let tick = 1; tick < history.length; tick++) {
-        history[tick].forEach((values, row) => values.forEach((value, i) => (changes += value !== history[tick - 1][row]?.[i] ? 1 : 0)));
+        history[tick].forEach((values, row) =>
+            values.forEach((value, i) => (changes += value !== history[tick - 1][row]?.[i] ? 1 : 0)),
+        );
     }
     return changes;
 }
@@ -100,7 +119,10 @@ function ours({ schema, frames, history }) {
         frames.forEach((frame, tick) => {
             feed(state, frame);
             const [first, second] = Object.values(state.tables[0].columns);
-            assert.deepEqual([...state.tables[0].slots].map((slot) => [first.wire[slot], second.wire[slot]]), history[tick]);
+            assert.deepEqual(
+                [...state.tables[0].slots].map((slot) => [first.wire[slot], second.wire[slot]]),
+                history[tick],
+            );
         });
     };
     const round = () => {
@@ -141,7 +163,10 @@ async function peer(history) {
         const { mirror, decoder } = begin();
         deltas.forEach((bytes, tick) => {
             decoder.decode(bytes);
-            assert.deepEqual(Array.from(history[0], (_, id) => mirror.monkeys.get(String(id))).map(({ x, y }) => [x, y]), history[tick + 1]);
+            assert.deepEqual(
+                Array.from(history[0], (_, id) => mirror.monkeys.get(String(id))).map(({ x, y }) => [x, y]),
+                history[tick + 1],
+            );
         });
     };
     const round = () => {
@@ -170,7 +195,10 @@ function race(contenders) {
     return times.map(median);
 }
 
-const cases = positionals.length > 0 ? positionals.map((path) => [path, read(path)]) : ["linear", "hold"].map((predict) => [`apply, 1,000 × 2 steering, ${predict}`, written(predict)]);
+const cases =
+    positionals.length > 0
+        ? positionals.map((path) => [path, read(path)])
+        : ["linear", "hold"].map((predict) => [`apply, 1,000 × 2 steering, ${predict}`, written(predict)]);
 for (const [what, made] of cases) {
     const changes = changesIn(made.history);
     const contenders = [ours(made)];

@@ -2,11 +2,9 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, mock, test } from "node:test";
 
 import { GameError, connect } from "../../src/monkeytown/web/monkeytown.js";
-import { Reader } from "../../src/monkeytown/web/client/wire.js";
+import { Kind, Reader } from "../../src/monkeytown/web/client/wire.js";
 import { field, schema, table } from "./schemas.mjs";
-import { FakeRoom, SPEC, fakeNetwork, settle, stopClock } from "./server.mjs";
-
-const [HELLO, JOIN, LEAVE, INPUT, CHAT, HEARTBEAT, ACK] = [1, 2, 3, 4, 5, 6, 7];
+import { FakeRoom, SPEC, connected, fakeNetwork, joined, settle, stopClock, watch } from "./server.mjs";
 
 let clock;
 let network;
@@ -18,32 +16,8 @@ beforeEach(() => {
 
 afterEach(() => clock.release());
 
-/** A client that has been welcomed, on socket 0. */
-async function connected(options = {}) {
-    const connecting = connect("http://town.example/ws", { name: "Ada", WebSocket: network.WebSocket, ...options });
-    network.sockets[0].welcome();
-    const client = await connecting;
-    return { client, socket: network.sockets[0] };
-}
-
-/** A client in a room. */
-async function joined(server = new FakeRoom()) {
-    const { client, socket } = await connected();
-    const joining = client.join("jungle");
-    server.admit(socket);
-    const room = await joining;
-    return { client, socket, room, server };
-}
-
-/** Everything that happens under these names, in order. */
-function watch(emitter, ...names) {
-    const seen = [];
-    for (const name of names) emitter.on(name, (data) => seen.push([name, data]));
-    return seen;
-}
-
 function acksOf(socket) {
-    return socket.take(ACK).map((body) => {
+    return socket.take(Kind.ACK).map((body) => {
         const reader = new Reader(body);
         return [reader.varint(), reader.varint64(), reader.varint()];
     });
@@ -51,11 +25,14 @@ function acksOf(socket) {
 
 describe("connecting", () => {
     test("says hello and knows who it is once it is welcomed", async () => {
-        const { client, socket } = await connected({ token: "t" });
+        const { client, socket } = await connected(network, { token: "t" });
         assert.equal(socket.url, "ws://town.example/ws");
         assert.deepEqual(socket.protocols, ["monkeytown.1"]);
-        assert.deepEqual(socket.takeMaps(HELLO), [{ name: "Ada", token: "t" }]);
-        assert.deepEqual([client.id, client.name, client.server, client.state, client.room], ["p1", "Ada", "monkeytown", "open", null]);
+        assert.deepEqual(socket.takeMaps(Kind.HELLO), [{ name: "Ada", token: "t" }]);
+        assert.deepEqual(
+            [client.id, client.name, client.server, client.state, client.room],
+            ["p1", "Ada", "monkeytown", "open", null],
+        );
         client.close();
     });
 
@@ -112,13 +89,13 @@ describe("connecting", () => {
 
 describe("a room", () => {
     test("is there with its first state", async () => {
-        const { client, socket } = await connected();
+        const { client, socket } = await connected(network);
         let isIn = false;
         const joining = client.join("jungle").then((room) => {
             isIn = true;
             return room;
         });
-        assert.deepEqual(socket.takeMaps(JOIN), [{ gameId: "jungle" }]);
+        assert.deepEqual(socket.takeMaps(Kind.JOIN_GAME), [{ gameId: "jungle" }]);
         const server = new FakeRoom();
         socket.say(0x42, SPEC);
         socket.say(0x45, { id: "p1", name: "Ada" });
@@ -128,7 +105,10 @@ describe("a room", () => {
         socket.deliver(server.model.snapshot());
         const room = await joining;
         assert.equal(client.room, room);
-        assert.deepEqual([room.id, room.game, room.tickRate, room.epoch, room.tick, room.open], ["room-1", "jungle", 60, 3, 1, true]);
+        assert.deepEqual(
+            [room.id, room.game, room.tickRate, room.epoch, room.tick, room.open],
+            ["room-1", "jungle", 60, 3, 1, true],
+        );
         assert.deepEqual([...room.players], [["p1", { id: "p1", name: "Ada" }]]);
         assert.equal(room.tables.monkeys.get(2 ** 20).x, 10);
         assert.equal(room.entity, null);
@@ -136,7 +116,7 @@ describe("a room", () => {
     });
 
     test("that cannot be joined says why, and another one can be", async () => {
-        const { client, socket } = await connected();
+        const { client, socket } = await connected(network);
         const joining = client.join("atlantis");
         socket.say(0x48, { code: "GAME-001", message: "There is no such game or room." });
         await assert.rejects(joining, { code: "GAME-001" });
@@ -150,7 +130,7 @@ describe("a room", () => {
     });
 
     test("tells of states, players, chat and events", async () => {
-        const { socket, room, server } = await joined();
+        const { socket, room, server } = await joined(network);
         const seen = watch(room, "state", "playerJoined", "playerLeft", "chat", "gong", "event", "error");
         server.tick(socket, (rows) => (rows.get(0).values[1] = 400));
         socket.say(0x45, { id: "p2", name: "Bob" });
@@ -177,7 +157,7 @@ describe("a room", () => {
     });
 
     test("tells its tables' listeners once a state, and those of before at once", async () => {
-        const { socket, room, server } = await joined();
+        const { socket, room, server } = await joined(network);
         const { monkeys } = room.tables;
         const seen = [];
         const note = (what) => (rows, from) => seen.push([what, rows.map(({ slot }) => slot), from === monkeys]);
@@ -193,15 +173,28 @@ describe("a room", () => {
         server.tick(socket, (rows) => (rows.get(0).values[0] = 999));
         stop();
         server.tick(socket, (rows) => (rows.get(0).values[1] = 2));
-        assert.deepEqual(seen, [["spawn", [0], true], ["spawn", [3, 4], true], ["despawn", [4], true], ["change", [0, 3], true], ["change", [0], true]]);
+        assert.deepEqual(seen, [
+            ["spawn", [0], true],
+            ["spawn", [3, 4], true],
+            ["despawn", [4], true],
+            ["change", [0, 3], true],
+            ["change", [0], true],
+        ]);
     });
 
     test("knows this player's own entity, values and inputs seen", async () => {
-        const { socket, room, server } = await joined();
+        const { socket, room, server } = await joined(network);
         const seen = [];
         room.tables.monkeys.onChange((rows) => seen.push(...rows.map(({ secret }) => secret)));
         server.model.tables[0].get(0).values[2] = 42;
-        socket.deliver(server.model.private({ input: 9, entity: { table: 0, id: 2 ** 20 }, reset: true, values: [{ table: 0, slots: [0] }] }));
+        socket.deliver(
+            server.model.private({
+                input: 9,
+                entity: { table: 0, id: 2 ** 20 },
+                reset: true,
+                values: [{ table: 0, slots: [0] }],
+            }),
+        );
         assert.equal(room.entity, room.tables.monkeys.get(2 ** 20));
         assert.equal(room.entity.secret, 42);
         assert.equal(room.inputSeen, 9);
@@ -209,30 +202,38 @@ describe("a room", () => {
     });
 
     test("sends inputs with their number and the tick they answer", async () => {
-        const { socket, room, server } = await joined();
+        const { socket, room, server } = await joined(network);
         assert.equal(room.input({ turn: 1, run: true }), 1);
         server.tick(socket);
         assert.equal(room.input({}), 2);
-        assert.deepEqual(socket.take(INPUT).map((body) => [...body]), [[0x34, 0x12, 1, 1, 254, 1], [0x34, 0x12, 2, 2, 127, 0]]);
+        assert.deepEqual(
+            socket.take(Kind.PLAYER_INPUT).map((body) => [...body]),
+            [
+                [0x34, 0x12, 1, 1, 254, 1],
+                [0x34, 0x12, 2, 2, 127, 0],
+            ],
+        );
         assert.throws(() => room.input({ jump: true }), TypeError);
         socket.bufferedAmount = 1e6;
         assert.equal(room.input({}), 0, "a stalled connection is not filled with inputs");
         assert.equal(room.chat("hello"), true);
-        assert.deepEqual(socket.takeMaps(CHAT), [{ text: "hello" }]);
+        assert.deepEqual(socket.takeMaps(Kind.CHAT_MESSAGE), [{ text: "hello" }]);
     });
 
     test("sends actions as maps if the game has no input", async () => {
-        const server = new FakeRoom(schema([table("board", [field("cells", "enum", { count: 9 })], { capacity: 1, single: true })], { tickRate: 0 }));
-        const { socket, room } = await joined(server);
+        const server = new FakeRoom(
+            schema([table("board", [field("cells", "enum", { count: 9 })], { capacity: 1, single: true })], { tickRate: 0 }),
+        );
+        const { socket, room } = await joined(network, server);
         socket.bufferedAmount = 1e6;
         assert.equal(room.input({ place: 4 }), 1);
-        assert.deepEqual(socket.takeMaps(INPUT), [{ place: 4 }]);
+        assert.deepEqual(socket.takeMaps(Kind.PLAYER_INPUT), [{ place: 4 }]);
         assert.equal(room.playbackTick(), room.tick);
         assert.equal(room.tables.board.row, null, "no row before the server has sent one");
     });
 
     test("draws between states", async () => {
-        const { socket, room, server } = await joined();
+        const { socket, room, server } = await joined(network);
         const { monkeys } = room.tables;
         room.interpolated(monkeys);
         for (let i = 1; i <= 60; i++) {
@@ -246,7 +247,7 @@ describe("a room", () => {
     });
 
     test("that goes on in another epoch is drawn from there", async () => {
-        const { socket, room, server } = await joined();
+        const { socket, room, server } = await joined(network);
         for (let i = 0; i < 30; i++) {
             await clock.pass(17);
             server.tick(socket);
@@ -260,11 +261,11 @@ describe("a room", () => {
     });
 
     test("that was left is over, and what still comes of it is not heard", async () => {
-        const { client, socket, room, server } = await joined();
+        const { client, socket, room, server } = await joined(network);
         const seen = watch(room, "close", "state", "chat");
         room.leave();
         room.leave();
-        assert.deepEqual(socket.takeMaps(LEAVE), [{}]);
+        assert.deepEqual(socket.takeMaps(Kind.LEAVE_GAME), [{}]);
         assert.deepEqual([room.open, client.room], [false, null]);
         server.tick(socket);
         socket.say(0x47, { event: "chat", data: {} });
@@ -277,7 +278,7 @@ describe("a room", () => {
     });
 
     test("counts what comes in", async () => {
-        const { socket, room, server } = await joined();
+        const { socket, room, server } = await joined(network);
         for (let i = 0; i < 120; i++) {
             await clock.pass(1000 / 60);
             server.tick(socket);
@@ -291,7 +292,7 @@ describe("a room", () => {
     });
 
     test("does not mind messages of a kind that is not known, nor keys", async () => {
-        const { client, socket, room, server } = await joined();
+        const { client, socket, room, server } = await joined(network);
         socket.deliver(Uint8Array.from([0x4a, 1, 2, 3]));
         socket.say(0x45, { id: "p2", name: "Bob", hat: "red" });
         server.tick(socket);
@@ -299,7 +300,7 @@ describe("a room", () => {
     });
 
     test("goes on when a listener throws", async () => {
-        const { socket, room } = await joined();
+        const { socket, room } = await joined(network);
         const uncaught = [];
         const keep = process.listeners("uncaughtException");
         process.removeAllListeners("uncaughtException");
@@ -322,7 +323,7 @@ describe("a room", () => {
 
 describe("acknowledgements and heartbeats", () => {
     test("follow every snapshot at once, and states at least five times a second", async () => {
-        const { socket, server } = await joined();
+        const { socket, server } = await joined(network);
         assert.deepEqual(acksOf(socket), [[3, 1, 1]]);
         for (let i = 0; i < 60; i++) {
             server.tick(socket);
@@ -339,7 +340,7 @@ describe("acknowledgements and heartbeats", () => {
     });
 
     test("are left to inputs while there are some, but for numbered messages", async () => {
-        const { socket, room, server } = await joined();
+        const { socket, room, server } = await joined(network);
         acksOf(socket);
         for (let i = 0; i < 60; i++) {
             server.tick(socket);
@@ -353,12 +354,12 @@ describe("acknowledgements and heartbeats", () => {
     });
 
     test("tell the round trip and the server's clock", async () => {
-        const { client, socket } = await connected();
+        const { client, socket } = await connected(network);
         assert.equal(client.ping, 0);
         let beats = 0;
         for (let i = 0; i < 50; i++) {
             await clock.pass(100);
-            for (const { timestamp } of socket.takeMaps(HEARTBEAT)) {
+            for (const { timestamp } of socket.takeMaps(Kind.HEARTBEAT)) {
                 beats++;
                 await clock.pass(40);
                 socket.say(0x49, { timestamp, serverTime: 1e12 + performance.now() - 20 });
@@ -369,249 +370,4 @@ describe("acknowledgements and heartbeats", () => {
         assert.ok(Math.abs(client.serverTime - 1e12 - performance.now()) <= 50);
         client.close();
     });
-});
-
-describe("a lost connection", () => {
-    /** Waits for the next attempt, and answers it. */
-    async function back(sockets, playerId = "p9") {
-        const before = sockets.length;
-        for (let i = 0; i < 600 && sockets.length === before; i++) await clock.pass(10);
-        assert.equal(sockets.length, before + 1, "it tries again");
-        const socket = sockets.at(-1);
-        socket.welcome(playerId);
-        return socket;
-    }
-
-    test("is repaired: the same room, the same tables, the same listeners", async () => {
-        const { client, socket, room, server } = await joined();
-        const { monkeys } = room.tables;
-        const seen = watch(room, "reconnecting", "reconnected", "playerJoined", "playerLeft");
-        const rows = [];
-        monkeys.onSpawn((spawned) => rows.push(["spawn", ...spawned.map(({ slot }) => slot)]));
-        monkeys.onChange((changed) => rows.push(["change", ...changed.map(({ slot }) => slot)]));
-        monkeys.onDespawn((gone) => rows.push(["despawn", ...gone.map(({ slot }) => slot)]));
-        server.model.spawn(0, 5, [1, 2, 3]);
-        server.tick(socket);
-        socket.say(0x45, { id: "p2", name: "Bob" });
-        assert.equal(room.input({}), 1);
-        socket.drop(1006);
-        assert.equal(client.state, "reconnecting");
-        assert.deepEqual([room.input({}), room.chat("x"), room.open], [0, false, true]);
-        assert.equal(monkeys.size, 2, "what was seen last stays");
-        server.tick(null, (table) => {
-            table.delete(5);
-            table.get(0).values[0] = 500;
-            server.model.spawn(0, 6, [1, 2, 3]);
-        });
-        const again = await back(network.sockets);
-        assert.deepEqual(again.takeMaps(HELLO), [{ name: "Ada" }]);
-        assert.deepEqual(again.takeMaps(JOIN), [{ gameId: "room-1" }]);
-        server.admit(again, [["p9", "Ada"], ["p3", "Cy"]]);
-        assert.deepEqual([client.state, client.id, client.room], ["open", "p9", room]);
-        assert.equal(room.tables.monkeys, monkeys);
-        assert.deepEqual(rows, [["spawn", 0], ["spawn", 5], ["despawn", 5], ["spawn", 6], ["change", 0]]);
-        assert.deepEqual(seen.map(([name, data]) => [name, data.id ?? data.sameRoom ?? data.attempt]), [
-            ["playerJoined", "p2"], ["reconnecting", 1], ["playerJoined", "p9"], ["playerJoined", "p3"], ["playerLeft", "p1"], ["playerLeft", "p2"], ["reconnected", true],
-        ]);
-        assert.deepEqual([...room.players.keys()], ["p9", "p3"]);
-        assert.equal(room.input({}), 1, "inputs are counted anew");
-        server.tick(again);
-        assert.equal(room.tick, server.model.tick);
-    });
-
-    test("leads to another room of the game if the old one is gone", async () => {
-        const { socket, room, server } = await joined();
-        const seen = watch(room, "reconnected", "error");
-        for (let i = 0; i < 30; i++) {
-            server.tick(socket);
-            await clock.pass(17);
-        }
-        room.playbackTick();
-        const rows = [];
-        room.tables.monkeys.onSpawn((spawned) => rows.push(["spawn", spawned.length]));
-        room.tables.monkeys.onDespawn((gone) => rows.push(["despawn", gone.length]));
-        socket.drop(4000, "restart");
-        const again = await back(network.sockets);
-        again.take(JOIN);
-        again.say(0x48, { code: "GAME-001", message: "There is no such game or room." });
-        assert.deepEqual(again.takeMaps(JOIN), [{ gameId: "jungle" }]);
-        new FakeRoom().admit(again, [["p9", "Ada"]], { ...SPEC, gameId: "room-2" });
-        assert.deepEqual(seen, [["reconnected", { sameRoom: false, sameSchema: true }]]);
-        assert.equal(room.id, "room-2");
-        assert.equal(room.playbackTick(), room.tick - 2, "playback begins anew");
-        assert.deepEqual(rows, [["spawn", 1], ["despawn", 1], ["spawn", 1]], "the same ids in another room are other entities");
-    });
-
-    test("brings new tables if the game's schema has changed, and the listeners with them", async () => {
-        const { socket, room } = await joined();
-        const { monkeys } = room.tables;
-        const rows = [];
-        monkeys.onSpawn((spawned, from) => rows.push(["spawn", spawned.length, from === monkeys]));
-        monkeys.onDespawn((gone, from) => rows.push(["despawn", gone.length, from === monkeys]));
-        const seen = watch(room, "reconnected");
-        socket.drop(1012);
-        const again = await back(network.sockets);
-        const changed = { ...SPEC, hash: 8, tables: [table("monkeys", [field("x", "fixed"), field("y", "fixed"), field("z", "fixed")])] };
-        new FakeRoom(changed).admit(again);
-        assert.deepEqual(seen, [["reconnected", { sameRoom: true, sameSchema: false }]]);
-        assert.notEqual(room.tables.monkeys, monkeys);
-        assert.equal(room.tables.monkeys.get(2 ** 20).z, 0);
-        assert.deepEqual(rows, [["spawn", 1, true], ["despawn", 1, true], ["spawn", 1, false]]);
-    });
-
-    test("ends the room if it may not come back to it, and the client lives on", async () => {
-        const { client, socket, room } = await joined();
-        const seen = watch(room, "error", "close");
-        socket.drop(1006);
-        const again = await back(network.sockets);
-        again.say(0x48, { code: "GAME-002", message: "The room is full." });
-        assert.deepEqual(seen.map(([name, { code }]) => [name, code]), [["error", "GAME-002"], ["close", 4506]]);
-        assert.deepEqual([client.state, client.room], ["open", null]);
-    });
-
-    test("ends the room if its game is gone as well", async () => {
-        const { socket, room } = await joined();
-        const seen = watch(room, "close");
-        socket.drop(1006);
-        const again = await back(network.sockets);
-        for (let i = 0; i < 3; i++) again.say(0x48, { code: "GAME-001", message: "There is no such game or room." });
-        assert.equal(again.take(JOIN).length, 2);
-        assert.equal(seen.length, 1);
-    });
-
-    test("is tried again with random, growing delays of 0.1 to 5 seconds", async () => {
-        const { client, socket } = await joined();
-        const seen = watch(client, "reconnecting");
-        mock.method(Math, "random", () => 1);
-        socket.drop(1006);
-        for (let i = 0; i < 6; i++) {
-            const before = network.sockets.length;
-            const { delay } = seen.at(-1)[1];
-            await clock.pass(delay - 20);
-            assert.equal(network.sockets.length, before);
-            await clock.pass(40);
-            assert.equal(network.sockets.length, before + 1);
-            network.sockets.at(-1).drop(1006);
-        }
-        assert.deepEqual(seen.map(([, { attempt, delay }]) => [attempt, delay]), [[1, 500], [2, 1000], [3, 2000], [4, 4000], [5, 5000], [6, 5000], [7, 5000]]);
-        mock.method(Math, "random", () => 0);
-        await clock.pass(5100);
-        network.sockets.at(-1).drop(1006);
-        assert.equal(seen.at(-1)[1].delay, 100);
-    });
-
-    test("counts from the beginning only after a connection that lasted", async () => {
-        const { client, socket, server } = await joined();
-        const seen = watch(client, "reconnecting");
-        socket.drop(1006);
-        const second = await back(network.sockets);
-        server.admit(second);
-        second.drop(1006);
-        const third = await back(network.sockets);
-        server.admit(third);
-        for (let i = 0; i < 11; i++) {
-            await clock.pass(1000);
-            server.tick(third);
-        }
-        third.drop(1006);
-        assert.deepEqual(seen.map(([, { attempt }]) => attempt), [1, 2, 1]);
-    });
-
-    test("is not repaired when the server says so", async () => {
-        for (const code of [4500, 4505, 4999]) {
-            const { client, socket, room } = await joinedAnew();
-            const seen = watch(client, "reconnecting");
-            const closes = watch(room, "close");
-            socket.drop(code, "no");
-            assert.deepEqual(closes, [["close", { code, reason: "no" }]]);
-            assert.deepEqual([client.state, client.room, room.open, seen.length], ["closed", null, false, 0]);
-        }
-        const before = network.sockets.length;
-        await clock.pass(10_000);
-        assert.equal(network.sockets.length, before);
-    });
-
-    async function joinedAnew() {
-        network = fakeNetwork();
-        return joined();
-    }
-
-    test("is not repaired when the player closed it, then or later", async () => {
-        const { client, socket, room } = await joined();
-        const closes = watch(room, "close");
-        client.close();
-        client.close();
-        assert.equal(socket.closed.code, 1000);
-        assert.deepEqual(closes, [["close", { code: 1000, reason: "closed by the client" }]]);
-        const other = await joinedAnew();
-        other.socket.drop(1006);
-        other.client.close();
-        await clock.pass(10_000);
-        assert.equal(network.sockets.length, 1);
-        await assert.rejects(other.client.join("jungle"), /closed/);
-    });
-
-    test("ends a join that is under way", async () => {
-        const { client, socket } = await connected();
-        const joining = client.join("jungle");
-        socket.drop(1006);
-        await assert.rejects(joining, /lost/);
-        const again = await back(network.sockets);
-        assert.deepEqual(again.take(JOIN), []);
-        assert.equal(client.state, "open");
-    });
-
-    test("may be left meanwhile", async () => {
-        const { client, socket, room } = await joined();
-        socket.drop(1006);
-        room.leave();
-        const again = await back(network.sockets);
-        assert.deepEqual([again.take(JOIN), client.state, client.room], [[], "open", null]);
-    });
-
-    test("is noticed when the server falls silent", async () => {
-        const { client, socket } = await connected();
-        const seen = watch(client, "reconnecting");
-        await clock.pass(8500);
-        assert.equal(seen.length, 1);
-        assert.notEqual(socket.closed, null);
-        client.close();
-    });
-
-    test("is not concluded from a pause of the page itself", async () => {
-        const { client, socket } = await connected();
-        const seen = watch(client, "reconnecting");
-        clock.freeze(60_000);
-        await clock.pass(1000);
-        socket.say(0x49, { timestamp: performance.now(), serverTime: 0 });
-        await clock.pass(1000);
-        assert.equal(seen.length, 0);
-        client.close();
-    });
-
-    const broken = {
-        "a delta from elsewhere": (socket) => socket.deliver(Uint8Array.from([0x43, 0, 3, 9, 1])),
-        "no kind": (socket) => socket.deliver(new Uint8Array(0)),
-        "text": (socket) => socket.deliver("hello"),
-        "a number that is missing": (socket) => {
-            socket.number += 1;
-            socket.say(0x47, { event: "gong", data: null });
-        },
-        "a map without what it should have": (socket) => socket.say(0x45, { name: 4 }),
-        "a private for no row": (socket) => socket.deliver(Uint8Array.from([0x44, 4, 0, 1, 50, 0])),
-    };
-    for (const [name, send] of Object.entries(broken)) {
-        test(`follows a broken message: ${name}`, async () => {
-            const { socket, room, server } = await joined();
-            const seen = watch(room, "reconnecting", "reconnected");
-            send(socket);
-            assert.equal(socket.closed.code, 4400);
-            assert.deepEqual(seen.map(([event]) => event), ["reconnecting"]);
-            server.tick(null);
-            const again = await back(network.sockets);
-            server.admit(again);
-            assert.deepEqual(seen.map(([event]) => event), ["reconnecting", "reconnected"]);
-            assert.equal(room.tick, server.model.tick);
-        });
-    }
 });

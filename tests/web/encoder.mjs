@@ -161,11 +161,17 @@ export class Model {
                 const old = before?.[table].get(slot);
                 this.columns[table].forEach((field, i) => {
                     if (!isLinear(field)) return;
-                    row.steps[i] = old?.generation === row.generation ? asStep(field, BigInt(row.values[i]) - BigInt(old.values[i])) : row.steps[i];
+                    row.steps[i] =
+                        old?.generation === row.generation
+                            ? asStep(field, BigInt(row.values[i]) - BigInt(old.values[i]))
+                            : row.steps[i];
                 });
             }
         });
-        this.past.set(this.tick, this.tables.map((rows) => new Map([...rows].map(([slot, row]) => [slot, structuredClone(row)]))));
+        this.past.set(
+            this.tick,
+            this.tables.map((rows) => new Map([...rows].map(([slot, row]) => [slot, structuredClone(row)]))),
+        );
     }
 
     #shared(table) {
@@ -188,9 +194,13 @@ export class Model {
         const bytes = [0x43, corrections ? 2 : 0, ...varint(this.epoch), ...varint(this.tick), ...varint(gap)];
         const old = this.past.get(base);
         this.tables.forEach((rows, table) => {
-            const gone = sorted(old[table].keys()).filter((slot) => !rows.has(slot) || (isOther(rows, old[table], slot) && this.random.chance(0.5)));
+            const gone = sorted(old[table].keys()).filter(
+                (slot) => !rows.has(slot) || (isOther(rows, old[table], slot) && this.random.chance(0.5)),
+            );
             const entered = sorted(rows.keys()).filter((slot) => !old[table].has(slot) || isOther(rows, old[table], slot));
-            const changed = corrections ? this.#corrections(table, old[table], entered, gap) : this.#residuals(table, old[table], entered, gap);
+            const changed = corrections
+                ? this.#corrections(table, old[table], entered, gap)
+                : this.#residuals(table, old[table], entered, gap);
             const parts = (gone.length > 0 ? 1 : 0) | (entered.length > 0 ? 2 : 0) | (changed.length > 0 ? 4 : 0);
             if (parts === 0) return;
             bytes.push(table, parts);
@@ -203,15 +213,31 @@ export class Model {
 
     #entered(table, slots) {
         const rows = slots.map((slot) => this.tables[table].get(slot));
-        const bytes = [...varint(slots.length), ...packed(gaps(slots), this.random), ...packed(rows.map((row) => row.generation - 1), this.random)];
+        const bytes = [
+            ...varint(slots.length),
+            ...packed(gaps(slots), this.random),
+            ...packed(
+                rows.map((row) => row.generation - 1),
+                this.random,
+            ),
+        ];
         for (const { field, i } of this.#shared(table)) bytes.push(...this.#absolute(field, i, rows));
         return bytes;
     }
 
     #absolute(field, i, rows) {
         if (!isNumber(field)) return rows.flatMap((row) => item(field, row.values[i]));
-        const bytes = packed(rows.map((row) => (field.type === "sint" ? zigzag(row.values[i]) : row.values[i])), this.random);
-        if (isLinear(field)) bytes.push(...packed(rows.map((row) => zigzag(row.steps[i])), this.random));
+        const bytes = packed(
+            rows.map((row) => (field.type === "sint" ? zigzag(row.values[i]) : row.values[i])),
+            this.random,
+        );
+        if (isLinear(field))
+            bytes.push(
+                ...packed(
+                    rows.map((row) => zigzag(row.steps[i])),
+                    this.random,
+                ),
+            );
         return bytes;
     }
 
@@ -232,9 +258,17 @@ export class Model {
         let picked = slots.map((_, place) => place).filter((place) => residuals.some((column) => differs(column[place])));
         if (picked.length === 0) return [];
         if (this.random.chance(0.3)) picked = slots.map((_, place) => place);
-        const used = shared.map((_, c) => c).filter((c) => picked.some((place) => differs(residuals[c][place])) || this.random.chance(0.1));
+        const used = shared
+            .map((_, c) => c)
+            .filter((c) => picked.some((place) => differs(residuals[c][place])) || this.random.chance(0.1));
         const bytes = [...rowSet(slots.length, picked, this.random), ...mask(shared.length, used)];
-        for (const c of used) bytes.push(...this.#residualColumn(shared[c].field, picked.map((place) => residuals[c][place])));
+        for (const c of used)
+            bytes.push(
+                ...this.#residualColumn(
+                    shared[c].field,
+                    picked.map((place) => residuals[c][place]),
+                ),
+            );
         return bytes;
     }
 
@@ -248,7 +282,16 @@ export class Model {
         const near = numbers.map((value, place) => (far.includes(place) ? 0n : value));
         const [width, ...bits] = packed(near, this.random);
         if (far.length === 0) return [width, ...bits];
-        return [width | 0x40, ...bits, ...varint(far.length), ...packed(gaps(far), this.random), ...packed(far.map((place) => numbers[place]), this.random)];
+        return [
+            width | 0x40,
+            ...bits,
+            ...varint(far.length),
+            ...packed(gaps(far), this.random),
+            ...packed(
+                far.map((place) => numbers[place]),
+                this.random,
+            ),
+        ];
     }
 
     #corrections(table, old, entered, gap) {
@@ -256,16 +299,24 @@ export class Model {
         const fresh = new Set(entered);
         const columns = [];
         this.#shared(table).forEach(({ field, i }, c) => {
-            const picked = slots.map((_, place) => place).filter((place) => {
-                if (fresh.has(slots[place])) return false;
-                const now = this.tables[table].get(slots[place]);
-                const before = old.get(slots[place]);
-                return !same(now.values[i], predicted(field, before.values[i], before.steps[i], gap)) || now.steps[i] !== before.steps[i];
-            });
+            const picked = slots
+                .map((_, place) => place)
+                .filter((place) => {
+                    if (fresh.has(slots[place])) return false;
+                    const now = this.tables[table].get(slots[place]);
+                    const before = old.get(slots[place]);
+                    return (
+                        !same(now.values[i], predicted(field, before.values[i], before.steps[i], gap)) ||
+                        now.steps[i] !== before.steps[i]
+                    );
+                });
             if (picked.length > 0) columns.push({ c, field, i, picked });
         });
         if (columns.length === 0) return [];
-        const bytes = mask(this.#shared(table).length, columns.map(({ c }) => c));
+        const bytes = mask(
+            this.#shared(table).length,
+            columns.map(({ c }) => c),
+        );
         for (const { field, i, picked } of columns) {
             const rows = picked.map((place) => this.tables[table].get(slots[place]));
             bytes.push(...rowSet(slots.length, picked, this.random), ...this.#absolute(field, i, rows));

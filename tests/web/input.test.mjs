@@ -36,7 +36,11 @@ function packed(fields, number = 1, acknowledged = 0) {
 
 describe("an input", () => {
     test("is packed as the layout says", () => {
-        const values = packed({ turn: 1, run: true, aim: -Math.PI / 2, lean: -3, tool: "hide", target: 2 ** 32 - 1 }, 300, 2 ** 40);
+        const values = packed(
+            { turn: 1, run: true, aim: -Math.PI / 2, lean: -3, tool: "hide", target: 2 ** 32 - 1 },
+            300,
+            2 ** 40,
+        );
         assert.deepEqual(values, { turn: 254, run: 1, aim: 1536, lean: 29, tool: 2, target: 2 ** 32 - 1 });
     });
 
@@ -45,24 +49,45 @@ describe("an input", () => {
     });
 
     test("clamps what is out of range", () => {
-        assert.deepEqual(packed({ turn: 7, lean: 99, tool: 50, target: 1e12 }), { turn: 254, run: 0, aim: 0, lean: 15, tool: 2, target: 2 ** 32 - 1 });
-        assert.deepEqual(packed({ turn: -Infinity, lean: -99, target: -1 }), { turn: 0, run: 0, aim: 0, lean: 16, tool: 0, target: 0 });
+        assert.deepEqual(packed({ turn: 7, lean: 99, tool: 50, target: 1e12 }), {
+            turn: 254,
+            run: 0,
+            aim: 0,
+            lean: 15,
+            tool: 2,
+            target: 2 ** 32 - 1,
+        });
+        assert.deepEqual(packed({ turn: -Infinity, lean: -99, target: -1 }), {
+            turn: 0,
+            run: 0,
+            aim: 0,
+            lean: 16,
+            tool: 0,
+            target: 0,
+        });
         assert.equal(packed({ aim: 2 * Math.PI * 3 + 0.0001 }).aim, 0);
         assert.equal(packed({ turn: null }).turn, 127);
     });
 
     test("refuses what is no value of a field, and fields that there are not", () => {
         const layout = new InputLayout(STEER);
-        for (const fields of [{ turn: NaN }, { turn: "left" }, { aim: Infinity }, { tool: "axe" }]) assert.throws(() => layout.pack(fields, 1, 0), RangeError);
+        for (const fields of [{ turn: NaN }, { turn: "left" }, { aim: Infinity }, { tool: "axe" }])
+            assert.throws(() => layout.pack(fields, 1, 0), RangeError);
         assert.throws(() => layout.pack({ jump: true }, 1, 0), TypeError);
     });
 
     test("of any layout has its bits side by side", () => {
         const random = seeded(21);
         for (let i = 0; i < 200; i++) {
-            const fields = Array.from({ length: 1 + random.below(8) }, (_, place) => field(`f${place}`, "uint", { bits: 1 + random.below(32) }));
+            const fields = Array.from({ length: 1 + random.below(8) }, (_, place) =>
+                field(`f${place}`, "uint", { bits: 1 + random.below(32) }),
+            );
             const values = fields.map(({ bits }) => random.below(2 ** bits));
-            const bytes = new InputLayout({ name: "I", hash: 1, fields }).pack(Object.fromEntries(values.map((value, place) => [`f${place}`, value])), 1, 0);
+            const bytes = new InputLayout({ name: "I", hash: 1, fields }).pack(
+                Object.fromEntries(values.map((value, place) => [`f${place}`, value])),
+                1,
+                0,
+            );
             let at = 0;
             let all = 0n;
             fields.forEach(({ bits }, place) => {

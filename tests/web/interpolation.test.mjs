@@ -128,7 +128,8 @@ describe("playback", () => {
     function play(playback, { from = 0, seconds, late = () => 0, every = 1, firstTick = 1000 }) {
         const drawings = [];
         const arrivals = [];
-        for (let tick = 0; tick < seconds * RATE; tick += every) arrivals.push({ tick: firstTick + tick, at: from + tick * TICK + late(tick) });
+        for (let tick = 0; tick < seconds * RATE; tick += every)
+            arrivals.push({ tick: firstTick + tick, at: from + tick * TICK + late(tick) });
         let newest = -1;
         for (let now = from; now < from + seconds * 1000; now += 1000 / 144) {
             while (arrivals.length > 0 && arrivals[0].at <= now) {
@@ -147,7 +148,8 @@ describe("playback", () => {
     test("runs two to three ticks behind on a good connection, evenly", () => {
         const drawings = play(new Playback(RATE), { seconds: 5 }).slice(100);
         for (const { tick, newest } of drawings) assert.ok(newest - tick > 0.9 && newest - tick <= 3, `${newest - tick} behind`);
-        for (let i = 1; i < drawings.length; i++) close((drawings[i].tick - drawings[i - 1].tick).toFixed(6), (RATE / 144).toFixed(6));
+        for (let i = 1; i < drawings.length; i++)
+            close((drawings[i].tick - drawings[i - 1].tick).toFixed(6), (RATE / 144).toFixed(6));
     });
 
     test("stays further behind on a rough one, and never runs backwards or fast", () => {

@@ -14,12 +14,39 @@ function unhex(text) {
 
 describe("MessagePack", () => {
     const smallest = [
-        [null, "c0"], [false, "c2"], [true, "c3"], [0, "00"], [127, "7f"], [128, "cc80"], [255, "ccff"], [256, "cd0100"], [65535, "cdffff"],
-        [65536, "ce00010000"], [2 ** 32 - 1, "ceffffffff"], [2 ** 32, "cf0000000100000000"], [2 ** 53 - 1, "cf001fffffffffffff"],
-        [-1, "ff"], [-32, "e0"], [-33, "d0df"], [-128, "d080"], [-129, "d1ff7f"], [-32768, "d18000"], [-32769, "d2ffff7fff"],
-        [-(2 ** 31), "d280000000"], [-(2 ** 31) - 1, "d3ffffffff7fffffff"], [-(2 ** 53) + 1, "d3ffe0000000000001"],
-        [0.5, "cb3fe0000000000000"], [2 ** 60, "cb43b0000000000000"], [Infinity, "cb7ff0000000000000"],
-        ["", "a0"], ["Ää", "a4c384c3a4"], [Uint8Array.of(1, 2), "c4020102"], [[], "90"], [[1, [2]], "92019102"], [{}, "80"], [{ a: 1, b: null }, "82a16101a162c0"],
+        [null, "c0"],
+        [false, "c2"],
+        [true, "c3"],
+        [0, "00"],
+        [127, "7f"],
+        [128, "cc80"],
+        [255, "ccff"],
+        [256, "cd0100"],
+        [65535, "cdffff"],
+        [65536, "ce00010000"],
+        [2 ** 32 - 1, "ceffffffff"],
+        [2 ** 32, "cf0000000100000000"],
+        [2 ** 53 - 1, "cf001fffffffffffff"],
+        [-1, "ff"],
+        [-32, "e0"],
+        [-33, "d0df"],
+        [-128, "d080"],
+        [-129, "d1ff7f"],
+        [-32768, "d18000"],
+        [-32769, "d2ffff7fff"],
+        [-(2 ** 31), "d280000000"],
+        [-(2 ** 31) - 1, "d3ffffffff7fffffff"],
+        [-(2 ** 53) + 1, "d3ffe0000000000001"],
+        [0.5, "cb3fe0000000000000"],
+        [2 ** 60, "cb43b0000000000000"],
+        [Infinity, "cb7ff0000000000000"],
+        ["", "a0"],
+        ["Ää", "a4c384c3a4"],
+        [Uint8Array.of(1, 2), "c4020102"],
+        [[], "90"],
+        [[1, [2]], "92019102"],
+        [{}, "80"],
+        [{ a: 1, b: null }, "82a16101a162c0"],
     ];
     for (const [value, bytes] of smallest) {
         test(`${JSON.stringify(value)} is ${bytes}`, () => {
@@ -30,7 +57,12 @@ describe("MessagePack", () => {
 
     test("lengths at every boundary come back", () => {
         for (const length of [15, 16, 31, 32, 255, 256, 65535, 65536]) {
-            const values = ["x".repeat(length), new Uint8Array(length).fill(7), new Array(length).fill(1), Object.fromEntries(Array.from({ length: Math.min(length, 300) }, (_, i) => [`k${i}`, i]))];
+            const values = [
+                "x".repeat(length),
+                new Uint8Array(length).fill(7),
+                new Array(length).fill(1),
+                Object.fromEntries(Array.from({ length: Math.min(length, 300) }, (_, i) => [`k${i}`, i])),
+            ];
             for (const value of values) assert.deepEqual(decode(encode(value)), value);
         }
     });
@@ -55,19 +87,43 @@ describe("MessagePack", () => {
     });
 
     test("forms that this encoder does not choose are read", () => {
-        for (const [bytes, value] of [["ca3fc00000", 1.5], ["d9016e", "n"], ["da00016e", "n"], ["db000000016e", "n"], ["c500010a", Uint8Array.of(10)], ["c6000000010a", Uint8Array.of(10)],
-            ["dc000101", [1]], ["dd0000000101", [1]], ["de0001a16101", { a: 1 }], ["df00000001a16101", { a: 1 }], ["d3ffffffffffffffff", -1], ["8101c3", { 1: true }]]) {
+        for (const [bytes, value] of [
+            ["ca3fc00000", 1.5],
+            ["d9016e", "n"],
+            ["da00016e", "n"],
+            ["db000000016e", "n"],
+            ["c500010a", Uint8Array.of(10)],
+            ["c6000000010a", Uint8Array.of(10)],
+            ["dc000101", [1]],
+            ["dd0000000101", [1]],
+            ["de0001a16101", { a: 1 }],
+            ["df00000001a16101", { a: 1 }],
+            ["d3ffffffffffffffff", -1],
+            ["8101c3", { 1: true }],
+        ]) {
             assert.deepEqual(decode(unhex(bytes)), value, bytes);
         }
     });
 
     const refused = {
-        "nothing": "", "an extension": "c70100ff", "a fixed extension": "d40000", "a reserved byte": "c1", "a timestamp": "d6ff00000000",
-        "an array longer than the message": "ddffffffff", "a map longer than the message": "dfffffffff00", "a string longer than the message": "dbffffffff61",
-        "binary longer than the message": "c6ffffffff61", "broken UTF-8": "a2c328", "a key that is a list": "819000", "a key that is nil": "81c000", "bytes left over": "0000",
-        "nesting without end": "91".repeat(40) + "00", "a float that ends early": "cb0000",
+        nothing: "",
+        "an extension": "c70100ff",
+        "a fixed extension": "d40000",
+        "a reserved byte": "c1",
+        "a timestamp": "d6ff00000000",
+        "an array longer than the message": "ddffffffff",
+        "a map longer than the message": "dfffffffff00",
+        "a string longer than the message": "dbffffffff61",
+        "binary longer than the message": "c6ffffffff61",
+        "broken UTF-8": "a2c328",
+        "a key that is a list": "819000",
+        "a key that is nil": "81c000",
+        "bytes left over": "0000",
+        "nesting without end": "91".repeat(40) + "00",
+        "a float that ends early": "cb0000",
     };
-    for (const [name, bytes] of Object.entries(refused)) test(`refuses ${name}`, () => assert.throws(() => decode(unhex(bytes)), WireError));
+    for (const [name, bytes] of Object.entries(refused))
+        test(`refuses ${name}`, () => assert.throws(() => decode(unhex(bytes)), WireError));
 
     test("a key cannot reach an object's prototype", () => {
         const map = decode(unhex("81a95f5f70726f746f5f5f81a16101"));
@@ -79,7 +135,8 @@ describe("MessagePack", () => {
     test("what cannot be sent is said so", () => {
         const circle = [];
         circle.push(circle);
-        for (const value of [() => 1, Symbol("s"), 10n, new Map(), new Date(), circle]) assert.throws(() => encode(value), TypeError);
+        for (const value of [() => 1, Symbol("s"), 10n, new Map(), new Date(), circle])
+            assert.throws(() => encode(value), TypeError);
     });
 });
 
@@ -95,7 +152,10 @@ describe("packing", () => {
                 reader.u8();
                 const out = new Int32Array(count);
                 reader.packed(count, out);
-                assert.deepEqual(Array.from(out, (value) => value >>> 0), values);
+                assert.deepEqual(
+                    Array.from(out, (value) => value >>> 0),
+                    values,
+                );
                 assert.equal(reader.at, 1 + 1 + Math.ceil((width * count) / 8));
             }
         });

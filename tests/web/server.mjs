@@ -3,12 +3,26 @@
 import { mock } from "node:test";
 
 import { decode, encode } from "../../src/monkeytown/web/client/wire.js";
+import { connect } from "../../src/monkeytown/web/monkeytown.js";
 import { Model, framed, seeded } from "./encoder.mjs";
 import { field, schema, table } from "./schemas.mjs";
 
-export const SPEC = schema([table("monkeys", [field("x", "fixed", { predict: "linear" }), field("y", "fixed"), field("secret", "uint", { ownerOnly: true })])], {
-    input: { name: "Steer", hash: 0x1234, fields: [field("turn", "fixed", { lo: -1, hi: 1, step: 1 / 127, bits: 8 }), field("run", "bool")] },
-});
+export const SPEC = schema(
+    [
+        table("monkeys", [
+            field("x", "fixed", { predict: "linear" }),
+            field("y", "fixed"),
+            field("secret", "uint", { ownerOnly: true }),
+        ]),
+    ],
+    {
+        input: {
+            name: "Steer",
+            hash: 0x1234,
+            fields: [field("turn", "fixed", { lo: -1, hi: 1, step: 1 / 127, bits: 8 }), field("run", "bool")],
+        },
+    },
+);
 
 /** Stops the clock, and gives the means to move it. */
 export function stopClock() {
@@ -126,4 +140,28 @@ export class FakeRoom {
         this.model.commit();
         socket?.deliver(this.model.delta(this.model.tick - 1));
     }
+}
+
+/** A client that has been welcomed, on socket 0. */
+export async function connected(network, options = {}) {
+    const connecting = connect("http://town.example/ws", { name: "Ada", WebSocket: network.WebSocket, ...options });
+    network.sockets[0].welcome();
+    const client = await connecting;
+    return { client, socket: network.sockets[0] };
+}
+
+/** A client in a room. */
+export async function joined(network, server = new FakeRoom()) {
+    const { client, socket } = await connected(network);
+    const joining = client.join("jungle");
+    server.admit(socket);
+    const room = await joining;
+    return { client, socket, room, server };
+}
+
+/** Everything that happens under these names, in order. */
+export function watch(emitter, ...names) {
+    const seen = [];
+    for (const name of names) emitter.on(name, (data) => seen.push([name, data]));
+    return seen;
 }

@@ -4,10 +4,21 @@ import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import { test } from "node:test";
 
-import { InputLayout, Kind, State, checkSchema, decode, encodeAck, encodeMessage, openMessage } from "../../src/monkeytown/web/client/wire.js";
+import {
+    InputLayout,
+    Kind,
+    State,
+    checkSchema,
+    decode,
+    encodeAck,
+    encodeMessage,
+    openMessage,
+} from "../../src/monkeytown/web/client/wire.js";
 
 const FOLDER = new URL("../vectors/", import.meta.url);
-const KINDS = new Map(Object.entries(Kind).map(([name, kind]) => [kind, name === "SERVER_HEARTBEAT" ? "heartbeat" : name.toLowerCase()]));
+const KINDS = new Map(
+    Object.entries(Kind).map(([name, kind]) => [kind, name === "SERVER_HEARTBEAT" ? "heartbeat" : name.toLowerCase()]),
+);
 
 const documents = readdirSync(FOLDER)
     .filter((name) => name.endsWith(".json"))
@@ -25,7 +36,8 @@ function hexOf(bytes) {
 function plain(value) {
     if (value instanceof Uint8Array) return hexOf(value);
     if (Array.isArray(value)) return value.map(plain);
-    if (typeof value === "object" && value !== null) return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plain(item)]));
+    if (typeof value === "object" && value !== null)
+        return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plain(item)]));
     return value;
 }
 
@@ -40,7 +52,10 @@ function rowsOf(state, choose, read) {
                     Object.fromEntries(
                         table.fields.filter(choose).map((field) => {
                             const column = table.columns[field.name];
-                            return [field.name, field.count > 0 ? column.lanes.map((lane) => read(lane, row.slot)) : read(column, row.slot)];
+                            return [
+                                field.name,
+                                field.count > 0 ? column.lanes.map((lane) => read(lane, row.slot)) : read(column, row.slot),
+                            ];
                         }),
                     ),
                 ]),
@@ -65,7 +80,10 @@ function isLinear(field) {
 function withoutEmpty(tables) {
     const isEmpty = (value) => value === 0 || value === "" || (Array.isArray(value) && value.every(isEmpty));
     return Object.fromEntries(
-        Object.entries(tables).map(([name, rows]) => [name, Object.fromEntries(Object.entries(rows).filter(([, fields]) => !Object.values(fields).every(isEmpty)))]),
+        Object.entries(tables).map(([name, rows]) => [
+            name,
+            Object.fromEntries(Object.entries(rows).filter(([, fields]) => !Object.values(fields).every(isEmpty))),
+        ]),
     );
 }
 
@@ -84,8 +102,16 @@ for (const { name, schema, frames } of documents) {
             else if (kind === Kind.PRIVATE) state.applyPrivate(reader);
             else assert.deepEqual({ kind: KINDS.get(kind), number: number ?? 0, body: plain(map) }, frame.event, where);
             if (frame.position !== null) assert.deepEqual([state.epoch, state.tick], frame.position, where);
-            assert.deepEqual(rowsOf(state, (field) => !field.ownerOnly, wireValue), frame.state, where);
-            assert.deepEqual(rowsOf(state, (field) => !field.ownerOnly && isLinear(field), step), frame.steps, where);
+            assert.deepEqual(
+                rowsOf(state, (field) => !field.ownerOnly, wireValue),
+                frame.state,
+                where,
+            );
+            assert.deepEqual(
+                rowsOf(state, (field) => !field.ownerOnly && isLinear(field), step),
+                frame.steps,
+                where,
+            );
             if (frame.private === undefined) continue;
             const { values, ownEntity, acknowledgedInput } = frame.private;
             assert.deepEqual(withoutEmpty(rowsOf(state, (field) => field.ownerOnly, wireValue)), withoutEmpty(values), where);

@@ -177,7 +177,8 @@ function unpackNarrow(bytes, at, count, width, out) {
     const windows = Math.max(0, Math.min(count, Math.floor(((bytes.length - at - 4) * 8) / width))) & ~7;
     for (let i = 0, bit = 0; i < windows; i++, bit += width) {
         const byte = at + (bit >>> 3);
-        out[i] = ((bytes[byte] | (bytes[byte + 1] << 8) | (bytes[byte + 2] << 16) | (bytes[byte + 3] << 24)) >>> (bit & 7)) & mask;
+        out[i] =
+            ((bytes[byte] | (bytes[byte + 1] << 8) | (bytes[byte + 2] << 16) | (bytes[byte + 3] << 24)) >>> (bit & 7)) & mask;
     }
     let next = at + (windows * width) / 8;
     let bits = 0;

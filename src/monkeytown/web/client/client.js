@@ -203,7 +203,8 @@ export class Client extends Emitter {
             this.#finish(code, reason);
             return;
         }
-        if (this.#entering !== null && !this.#entering.isReturn) this.#giveUpJoin(new Error(`the connection was lost: ${reason || code}`));
+        if (this.#entering !== null && !this.#entering.isReturn)
+            this.#giveUpJoin(new Error(`the connection was lost: ${reason || code}`));
         this.#entering = null;
         this.#room?.suspend();
         this.#comeBack(code, reason);
@@ -265,18 +266,26 @@ export class Client extends Emitter {
         room?.measure(bytes.length, kind === Kind.GAME_STATE);
         if (number !== null) this.#count(number);
         switch (kind) {
-            case Kind.WELCOME: return this.#welcome(map);
-            case Kind.SERVER_HEARTBEAT: return this.#answered(map);
-            case Kind.SCHEMA: return room?.describe(map);
-            case Kind.ERROR: return this.#refused(map);
+            case Kind.WELCOME:
+                return this.#welcome(map);
+            case Kind.SERVER_HEARTBEAT:
+                return this.#answered(map);
+            case Kind.SCHEMA:
+                return room?.describe(map);
+            case Kind.ERROR:
+                return this.#refused(map);
             // Without a description, what comes is still of the room that was left.
-            case Kind.GAME_STATE: return room?.isDescribed && room.update(reader) && this.#entered(room);
-            case Kind.PRIVATE: return room?.isDescribed && room.updatePrivate(reader);
+            case Kind.GAME_STATE:
+                return room?.isDescribed && room.update(reader) && this.#entered(room);
+            case Kind.PRIVATE:
+                return room?.isDescribed && room.updatePrivate(reader);
             case Kind.PLAYER_JOINED:
             case Kind.PLAYER_LEFT:
-            case Kind.GAME_EVENT: return room?.hear(kind, map);
+            case Kind.GAME_EVENT:
+                return room?.hear(kind, map);
             // A kind that is not known is of a newer server, and not for us.
-            default: return undefined;
+            default:
+                return undefined;
         }
     }
 

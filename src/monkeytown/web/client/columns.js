@@ -20,7 +20,7 @@ export class Column {
         this.isSigned = field.type === "sint";
         this.isLinear = this.isNumber && field.predict === "linear";
         /** What an angle's value is reduced by, and how far its steps are shifted to be signed numbers of its bits. */
-        this.mask = this.isAngle ? 2 ** field.bits - 1 | 0 : -1;
+        this.mask = this.isAngle ? (2 ** field.bits - 1) | 0 : -1;
         this.shift = this.isAngle ? 32 - field.bits : 0;
         /** Wire values run from `least` to `least + span`. */
         this.least = this.isSigned ? -(2 ** (field.bits - 1)) : 0;
@@ -141,12 +141,17 @@ function span(field) {
 function decoder(field, table) {
     const { offset, scale } = scaling(field);
     switch (field.type) {
-        case "bool": return (wire) => wire !== 0;
-        case "enum": return (wire) => field.values[wire];
-        case "ref": return (wire) => table.siblings[field.table]?.get(wire) ?? null;
+        case "bool":
+            return (wire) => wire !== 0;
+        case "enum":
+            return (wire) => field.values[wire];
+        case "ref":
+            return (wire) => table.siblings[field.table]?.get(wire) ?? null;
         case "uint":
-        case "sint": return (wire) => wire;
-        default: return (wire) => offset + wire * scale;
+        case "sint":
+            return (wire) => wire;
+        default:
+            return (wire) => offset + wire * scale;
     }
 }
 

@@ -33,7 +33,9 @@ export class History {
 
     constructor(table) {
         this.#table = table;
-        this.#columns = Object.values(table.columns).filter(({ field }) => field.count === 0 && (field.type === "fixed" || field.type === "angle"));
+        this.#columns = Object.values(table.columns).filter(
+            ({ field }) => field.count === 0 && (field.type === "fixed" || field.type === "angle"),
+        );
         this.#capacity = Math.min(MOST, Math.max(FEWEST, Math.ceil(table.tickRate * SECONDS)));
         this.#glide = Math.max(3, Math.ceil(table.tickRate * LONGEST_GLIDE));
         for (const { field } of this.#columns) this.#sample.columns[field.name] = new Float64Array(0);
@@ -42,7 +44,11 @@ export class History {
     /** Keeps a copy of the table as it is at `tick`. */
     record(tick) {
         const table = this.#table;
-        const frame = (this.#frames[this.#next] ??= { tick: 0, ids: new Uint32Array(0), lanes: this.#columns.map(() => new Uint32Array(0)) });
+        const frame = (this.#frames[this.#next] ??= {
+            tick: 0,
+            ids: new Uint32Array(0),
+            lanes: this.#columns.map(() => new Uint32Array(0)),
+        });
         frame.tick = tick;
         frame.ids = copied(table.ids, frame.ids);
         for (let i = 0; i < this.#columns.length; i++) frame.lanes[i] = copied(this.#columns[i].wire, frame.lanes[i]);
@@ -64,7 +70,14 @@ export class History {
         const { before, after } = this.#around(tick);
         this.#weigh(before, after, tick);
         for (let i = 0; i < this.#columns.length; i++) {
-            blend(this.#columns[i], table.slots, this.#weights, before?.lanes[i], after?.lanes[i], sample.columns[this.#columns[i].field.name]);
+            blend(
+                this.#columns[i],
+                table.slots,
+                this.#weights,
+                before?.lanes[i],
+                after?.lanes[i],
+                sample.columns[this.#columns[i].field.name],
+            );
         }
         return sample;
     }

@@ -51,7 +51,7 @@ function packBits(writer, fields, values) {
     let have = 0;
     for (const field of fields) {
         let wire = wireValue(field, values[field.name] ?? 0);
-        for (let left = field.bits; left > 0; ) {
+        for (let left = field.bits; left > 0;) {
             const taken = Math.min(left, 8 - have);
             byte |= (wire % 2 ** taken) << have;
             wire = Math.floor(wire / 2 ** taken);
@@ -74,15 +74,22 @@ function wireValue(field, value) {
         return place;
     }
     const number = Number(value);
-    if (Number.isNaN(number) || (field.type === "angle" && !Number.isFinite(number))) throw new RangeError(`${field.name} is a number, not ${value}`);
+    if (Number.isNaN(number) || (field.type === "angle" && !Number.isFinite(number)))
+        throw new RangeError(`${field.name} is a number, not ${value}`);
     const all = 2 ** field.bits;
     switch (field.type) {
-        case "bool": return number !== 0 ? 1 : 0;
-        case "fixed": return clamp(Math.round((number - field.lo) / field.step), 0, Math.round((field.hi - field.lo) / field.step));
-        case "angle": return modulo(Math.round((number * all) / (2 * Math.PI)), all);
-        case "sint": return modulo(clamp(Math.round(number), -all / 2, all / 2 - 1), all);
-        case "enum": return clamp(Math.round(number), 0, field.values.length - 1);
-        default: return clamp(Math.round(number), 0, all - 1);
+        case "bool":
+            return number !== 0 ? 1 : 0;
+        case "fixed":
+            return clamp(Math.round((number - field.lo) / field.step), 0, Math.round((field.hi - field.lo) / field.step));
+        case "angle":
+            return modulo(Math.round((number * all) / (2 * Math.PI)), all);
+        case "sint":
+            return modulo(clamp(Math.round(number), -all / 2, all / 2 - 1), all);
+        case "enum":
+            return clamp(Math.round(number), 0, field.values.length - 1);
+        default:
+            return clamp(Math.round(number), 0, all - 1);
     }
 }
 

@@ -34,30 +34,54 @@ export function decodeFrom(reader, depth = 0) {
     if (head < 0xc0) return reader.utf8(head & 0x1f);
     if (head >= 0xe0) return head - 0x100;
     switch (head) {
-        case 0xc0: return null;
-        case 0xc2: return false;
-        case 0xc3: return true;
-        case 0xc4: return binary(reader, unsigned(reader, 1));
-        case 0xc5: return binary(reader, unsigned(reader, 2));
-        case 0xc6: return binary(reader, unsigned(reader, 4));
-        case 0xca: return view(reader, 4).getFloat32(0);
-        case 0xcb: return view(reader, 8).getFloat64(0);
-        case 0xcc: return unsigned(reader, 1);
-        case 0xcd: return unsigned(reader, 2);
-        case 0xce: return unsigned(reader, 4);
-        case 0xcf: return Number(view(reader, 8).getBigUint64(0));
-        case 0xd0: return view(reader, 1).getInt8(0);
-        case 0xd1: return view(reader, 2).getInt16(0);
-        case 0xd2: return view(reader, 4).getInt32(0);
-        case 0xd3: return Number(view(reader, 8).getBigInt64(0));
-        case 0xd9: return reader.utf8(unsigned(reader, 1));
-        case 0xda: return reader.utf8(unsigned(reader, 2));
-        case 0xdb: return reader.utf8(unsigned(reader, 4));
-        case 0xdc: return array(reader, unsigned(reader, 2), depth);
-        case 0xdd: return array(reader, unsigned(reader, 4), depth);
-        case 0xde: return map(reader, unsigned(reader, 2), depth);
-        case 0xdf: return map(reader, unsigned(reader, 4), depth);
-        default: throw new WireError(`MessagePack of type 0x${head.toString(16)}`);
+        case 0xc0:
+            return null;
+        case 0xc2:
+            return false;
+        case 0xc3:
+            return true;
+        case 0xc4:
+            return binary(reader, unsigned(reader, 1));
+        case 0xc5:
+            return binary(reader, unsigned(reader, 2));
+        case 0xc6:
+            return binary(reader, unsigned(reader, 4));
+        case 0xca:
+            return view(reader, 4).getFloat32(0);
+        case 0xcb:
+            return view(reader, 8).getFloat64(0);
+        case 0xcc:
+            return unsigned(reader, 1);
+        case 0xcd:
+            return unsigned(reader, 2);
+        case 0xce:
+            return unsigned(reader, 4);
+        case 0xcf:
+            return Number(view(reader, 8).getBigUint64(0));
+        case 0xd0:
+            return view(reader, 1).getInt8(0);
+        case 0xd1:
+            return view(reader, 2).getInt16(0);
+        case 0xd2:
+            return view(reader, 4).getInt32(0);
+        case 0xd3:
+            return Number(view(reader, 8).getBigInt64(0));
+        case 0xd9:
+            return reader.utf8(unsigned(reader, 1));
+        case 0xda:
+            return reader.utf8(unsigned(reader, 2));
+        case 0xdb:
+            return reader.utf8(unsigned(reader, 4));
+        case 0xdc:
+            return array(reader, unsigned(reader, 2), depth);
+        case 0xdd:
+            return array(reader, unsigned(reader, 4), depth);
+        case 0xde:
+            return map(reader, unsigned(reader, 2), depth);
+        case 0xdf:
+            return map(reader, unsigned(reader, 4), depth);
+        default:
+            throw new WireError(`MessagePack of type 0x${head.toString(16)}`);
     }
 }
 
@@ -102,10 +126,12 @@ function map(reader, count, depth) {
     for (let i = 0; i < count; i++) {
         const key = decodeFrom(reader, depth + 1);
         // An event's data may have numbers for keys; a JavaScript object has them as strings.
-        if (typeof key !== "string" && !Number.isInteger(key)) throw new WireError("a key that is neither text nor a whole number");
+        if (typeof key !== "string" && !Number.isInteger(key))
+            throw new WireError("a key that is neither text nor a whole number");
         const value = decodeFrom(reader, depth + 1);
         // Plain assignment would set the prototype.
-        if (key === "__proto__") Object.defineProperty(entries, key, { value, enumerable: true, configurable: true, writable: true });
+        if (key === "__proto__")
+            Object.defineProperty(entries, key, { value, enumerable: true, configurable: true, writable: true });
         else entries[key] = value;
     }
     return entries;

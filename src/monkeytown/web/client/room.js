@@ -224,7 +224,6 @@ export class Room extends Emitter {
         this.emit("event", { event, data });
     }
 
-
     /** An input has just carried the tick; a message of its own is needed only for numbered messages. */
     #carriedAck() {
         this.#acked.tick = this.#state.tick;

@@ -20,7 +20,8 @@ export function checkSchema(schema) {
     if (schema.input !== null) {
         demand(typeof schema.input === "object" && isWhole(schema.input.hash, 0xffff), "the input has a hash of 16 bits");
         checkFields(schema.input.fields, 0);
-        for (const { type, count } of schema.input.fields) demand(count === 0 && !["text", "blob", "ref"].includes(type), "inputs are plain numbers");
+        for (const { type, count } of schema.input.fields)
+            demand(count === 0 && !["text", "blob", "ref"].includes(type), "inputs are plain numbers");
     }
     return schema;
 }
@@ -51,8 +52,13 @@ function checkField(field, tables) {
     demand(predict === "hold" || (predict === "linear" && isPredictable), `${name} cannot be predicted by ${predict}`);
     demand(isNumber || count === 0, `${name} is no array`);
     demand(isWhole(bits, isNumber ? 32 : 0) && (bits > 0 || !isNumber), `the bits of ${name} are 1 to 32`);
-    if (type === "fixed") demand([field.lo, field.hi, field.step].every(Number.isFinite) && field.step > 0 && field.hi >= field.lo, `${name} has lo, hi and step`);
-    if (type === "enum") demand(Array.isArray(field.values) && field.values.every((value) => typeof value === "string"), `${name} has values`);
+    if (type === "fixed")
+        demand(
+            [field.lo, field.hi, field.step].every(Number.isFinite) && field.step > 0 && field.hi >= field.lo,
+            `${name} has lo, hi and step`,
+        );
+    if (type === "enum")
+        demand(Array.isArray(field.values) && field.values.every((value) => typeof value === "string"), `${name} has values`);
     if (!isNumber) demand(isWhole(field.max, 2 ** 32 - 1), `${name} has a max`);
     if (type === "ref") demand(isWhole(field.table, tables - 1), `${name} refers to a table`);
 }

@@ -6,6 +6,7 @@
  */
 
 import { Reader, WireError, unzigzag } from "./bytes.js";
+import { bend, checkStrayed, checked, demandNone, extrapolate, move, tooFar } from "./prediction.js";
 import { Table } from "./table.js";
 
 const SNAPSHOT = 1;
@@ -66,7 +67,8 @@ export class State {
      */
     apply(reader) {
         const flags = reader.u8();
-        if (flags & ~(SNAPSHOT | CORRECTIONS) || flags === (SNAPSHOT | CORRECTIONS)) throw new WireError(`flags 0x${flags.toString(16)}`);
+        if (flags & ~(SNAPSHOT | CORRECTIONS) || flags === (SNAPSHOT | CORRECTIONS))
+            throw new WireError(`flags 0x${flags.toString(16)}`);
         const epoch = reader.varint();
         const tick = reader.varint64();
         const isSnapshot = (flags & SNAPSHOT) !== 0;
@@ -126,7 +128,8 @@ export class State {
         };
         while (reader.left > 0) {
             const number = reader.u8();
-            if (number >= this.tables.length || number < next) throw new WireError(`a section of table ${number} after ${next} tables`);
+            if (number >= this.tables.length || number < next)
+                throw new WireError(`a section of table ${number} after ${next} tables`);
             const parts = reader.u8();
             if (parts === 0 || parts & ~(GONE | ENTERED | CHANGED)) throw new WireError(`parts 0x${parts.toString(16)}`);
             visitUpTo(number);
@@ -140,7 +143,8 @@ export class State {
         this.#makeRoom(count);
         reader.places(count, table.ids.length, this.#picked);
         for (let i = 0; i < count; i++) {
-            if (table.ids[this.#picked[i]] === 0) throw new WireError(`slot ${this.#picked[i]} of ${table.name} holds no row to remove`);
+            if (table.ids[this.#picked[i]] === 0)
+                throw new WireError(`slot ${this.#picked[i]} of ${table.name} holds no row to remove`);
             table.leave(this.#picked[i]);
         }
         table.order();
@@ -307,7 +311,8 @@ export class State {
 
     #ownedRow(table, reader, former) {
         const slot = reader.varint();
-        if (slot <= former || !table.ids[slot]) throw new WireError(`slot ${slot} of ${table.name} holds no row, or comes too late`);
+        if (slot <= former || !table.ids[slot])
+            throw new WireError(`slot ${slot} of ${table.name} holds no row, or comes too late`);
         for (const column of table.owned) {
             if (!column.isNumber) column.items[slot] = readItem(column, reader);
             else {
@@ -332,85 +337,4 @@ function readItem(column, reader) {
     // A text's length counts characters, of which some take two places in a JavaScript string.
     if (item.length > max && (type === "blob" || [...item].length > max)) throw new WireError(`${name} is too long`);
     return item;
-}
-
-/** The value, if the field can have it. */
-function checked(column, value) {
-    if ((value - column.least) >>> 0 > column.span) throw noValue(column, value);
-    return value;
-}
-
-function noValue(column, value) {
-    return new WireError(`${column.field.name} has no wire value ${column.isSigned ? value : value >>> 0}`);
-}
-
-function tooFar(column) {
-    return new WireError(`${column.field.name} cannot turn so far`);
-}
-
-/** Moves every value on by `gap` of its steps. One that leaves its field's range must be brought back by a residual: see `checkStrayed`. */
-function extrapolate(table, gap) {
-    for (const column of table.shared) if (column.isLinear) column.strayed = advance(column, table, gap);
-}
-
-function advance({ raw, steps, mask, least, span }, { slots, touched, frame }, gap) {
-    let strayed = false;
-    for (let i = 0; i < slots.length; i++) {
-        const slot = slots[i];
-        const step = steps[slot];
-        if (step === 0) continue;
-        const value = (raw[slot] + Math.imul(step, gap)) & mask;
-        if ((value - least) >>> 0 > span) strayed = true;
-        raw[slot] = value;
-        touched[slot] = frame;
-    }
-    return strayed;
-}
-
-function checkStrayed({ slots, shared }) {
-    for (const column of shared) {
-        if (!column.isLinear || !column.strayed) continue;
-        for (const slot of slots) checked(column, column.raw[slot]);
-    }
-}
-
-/** Adds residuals to the values of a column that holds. */
-function move(column, slots, residuals, { touched, frame }) {
-    const { raw, mask, least, span } = column;
-    const most = mask >>> 0;
-    for (let i = 0; i < slots.length; i++) {
-        const zigzag = residuals[i];
-        if (zigzag === 0) continue;
-        if (zigzag >>> 0 > most) throw tooFar(column);
-        const slot = slots[i];
-        const value = (raw[slot] + ((zigzag >>> 1) ^ -(zigzag & 1))) & mask;
-        if ((value - least) >>> 0 > span) throw noValue(column, value);
-        raw[slot] = value;
-        touched[slot] = frame;
-    }
-}
-
-/** Adds residuals to the values and the steps of a column that goes on as it went. */
-function bend(column, slots, residuals, { touched, frame }) {
-    const { raw, steps, mask, shift, least, span } = column;
-    const most = mask >>> 0;
-    for (let i = 0; i < slots.length; i++) {
-        const zigzag = residuals[i];
-        if (zigzag === 0) continue;
-        if (zigzag >>> 0 > most) throw tooFar(column);
-        const residual = (zigzag >>> 1) ^ -(zigzag & 1);
-        const slot = slots[i];
-        const value = (raw[slot] + residual) & mask;
-        if ((value - least) >>> 0 > span) throw noValue(column, value);
-        raw[slot] = value;
-        steps[slot] = ((steps[slot] + residual) << shift) >> shift;
-        touched[slot] = frame;
-    }
-}
-
-/** Rows that entered in this very message have their values already. */
-function demandNone(table, slots, residuals) {
-    for (let i = 0; i < slots.length; i++) {
-        if (residuals[i] !== 0 && table.born[slots[i]] === table.frame) throw new WireError("a residual for a row that has just entered");
-    }
 }

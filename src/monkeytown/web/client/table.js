@@ -255,14 +255,30 @@ export class Table {
     /** Tells the listeners what the last state did. */
     notify() {
         const { spawn, change, despawn } = this.#listeners;
-        if (despawn.size > 0 && this.goneIds.length > 0) this.#tell(despawn, this.goneIds.map((id) => this.#former(id)));
-        if (spawn.size > 0 && this.enteredSlots.length > 0) this.#tell(spawn, this.enteredSlots.map((slot) => this.at(slot)));
-        if (change.size > 0 && this.changed.length > 0) this.#tell(change, Array.from(this.changed, (slot) => this.at(slot)));
+        if (despawn.size > 0 && this.goneIds.length > 0)
+            this.#tell(
+                despawn,
+                this.goneIds.map((id) => this.#former(id)),
+            );
+        if (spawn.size > 0 && this.enteredSlots.length > 0)
+            this.#tell(
+                spawn,
+                this.enteredSlots.map((slot) => this.at(slot)),
+            );
+        if (change.size > 0 && this.changed.length > 0)
+            this.#tell(
+                change,
+                Array.from(this.changed, (slot) => this.at(slot)),
+            );
     }
 
     /** Tells the listeners of values that changed outside a state. */
     notifyChange(slots) {
-        if (this.#listeners.change.size > 0 && slots.length > 0) this.#tell(this.#listeners.change, slots.map((slot) => this.at(slot)));
+        if (this.#listeners.change.size > 0 && slots.length > 0)
+            this.#tell(
+                this.#listeners.change,
+                slots.map((slot) => this.at(slot)),
+            );
     }
 
     /** Takes the listeners of the table that this one replaces; to them its rows have gone, and these have come. */
