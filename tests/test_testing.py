@@ -72,6 +72,16 @@ def test_players_see_what_was_committed() -> None:
         assert bob.tables.snails[ada.entity.id].x == 0.5
 
 
+def test_several_inputs_in_a_tick_are_seen_in_order() -> None:
+    with play(Race) as room:
+        ada = room.join("Ada")
+        for by in (1, -0.5, 1):
+            ada.input(by=by)
+        room.step()
+        assert ada.entity.x == 1.5
+        assert room.room.members[ada.id].input == 3
+
+
 def test_players_see_their_own_secrets_only() -> None:
     with play(Race) as room:
         ada, bob = room.join("Ada"), room.join("Bob")

@@ -145,6 +145,7 @@ class TestedPlayer:
         self._mirror = Mirror(stage.room.schema.describe())
         self._cursor = Cursor()
         self._entity: Any = None
+        self._sent = 0
         self.player: Any = member.player
         """The rules' own `Player`."""
         self.events: list[Received] = []
@@ -181,14 +182,16 @@ class TestedPlayer:
         queue = self._stage.room.inputs
         if queue is None:
             raise TypeError(f"{self._stage.room.name} has no input class: use act()")
+        self._sent += 1
         record = queue.layout.input_class(**fields)
-        message = queue.layout.pack(record, self._member.input + 1, self._cursor.base or 0)
+        message = queue.layout.pack(record, self._sent, self._cursor.base or 0)
         queue.push_message(self._member.number, message)
         self._stage._after_event()
 
     def act(self, **action: Any) -> None:
         """Sends one map, for a game without an `input` class."""
-        self._stage.room.act(self.id, action, self._member.input + 1)
+        self._sent += 1
+        self._stage.room.act(self.id, action, self._sent)
         self._stage._after_event()
         self._take_events()
 

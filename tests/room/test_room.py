@@ -314,6 +314,14 @@ class TestEvents:
         said = [("chat", {"playerId": "Ada", "name": "Ada", "text": "HI"})]
         assert game_events(ada) == game_events(bob) == said
 
+    def test_chat_without_a_word_is_none(self) -> None:
+        room = a_room(Wall)
+        [ada] = joined(room, "Ada")
+        room.chat("Ada", "")
+        room.chat("Ada", " \n\t ")
+        room.chat("Ada", "  hi ")
+        assert [data["text"] for _, data in game_events(ada)] == ["HI"]
+
     def test_chat_may_be_refused(self) -> None:
         room = a_room(Wall)
         ada, bob = joined(room, "Ada", "Bob")
@@ -370,8 +378,10 @@ class TestKicks:
     def test_a_kick_waits_for_its_hook_to_return(self) -> None:
         room = a_room(Wall)
         ada, bob = joined(room, "Ada", "Bob")
+        room.notified.clear()
         room.act("Ada", {"do": "kick", "whom": "Bob", "why": "asleep"})
         assert room.kicked == [(bob, "asleep")]
+        assert room.notified == {ada}
         assert told(ada)[-1] == ("player_left", {"playerId": "Bob"})
         assert len(room.game.players) == 1
 

@@ -190,8 +190,11 @@ class Room:
             self._settle()
 
     def chat(self, player_id: str, text: str) -> None:
-        """A player says something. Raises `Refusal` only if they are not here."""
+        """A player says something; nothing, if it is blank. Raises `Refusal` only if they are not here."""
         member = self._present(player_id)
+        text = text.strip()
+        if not text:
+            return
         try:
             said = self._rules.call("on_chat", member.player, text)
             if said:
