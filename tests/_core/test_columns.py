@@ -85,6 +85,15 @@ def test_what_numpy_writes_and_a_field_refuses_fails_the_commit(room: Room, name
         room.commit()
 
 
+def test_putting_one_value_right_leaves_the_others_alone(room: Room) -> None:
+    rows = [room.monkeys.spawn(x=1.25, heading=7.0) for _ in range(2)]
+    numpy.asarray(room.monkeys.x)[0] = 99.0
+    numpy.asarray(room.monkeys.heading)[0] = 1e300
+    room.commit()
+    assert (rows[0].x, abs(rows[0].heading) <= 2 * math.pi) == (10.0, True)
+    assert (rows[1].x, rows[1].heading) == (1.25, 7.0)
+
+
 def test_what_numpy_writes_to_a_free_slot_is_nobodys_business(room: Room) -> None:
     rows = [room.monkeys.spawn() for _ in range(3)]
     room.monkeys.despawn(rows[1])

@@ -16,6 +16,7 @@ from monkeytown._core.rows cimport resize
 from monkeytown.errors import FieldError
 
 cdef extern from "kernels.h" nogil:
+    double MT_ROUND_LIMIT
     int mt_quantise_fixed(const double *game, int32_t *wire, Py_ssize_t n, double lo, double scale, double limit)
     int mt_quantise_angle(const double *game, int32_t *wire, Py_ssize_t n, double scale, int32_t mask)
     int mt_quantise_integer(const int64_t *game, int32_t *wire, Py_ssize_t n, int64_t lo, int64_t hi)
@@ -170,6 +171,8 @@ cdef class Column:
                 real = (<double *>self.at(lane))[slot]
                 if field.kind == FIXED and field.lo <= real <= field.hi:
                     continue
+                if field.kind == ANGLE and -MT_ROUND_LIMIT < real * field.scale < MT_ROUND_LIMIT:
+                    continue
                 (<double *>self.at(lane))[slot] = real = self.repair_real(slot, real)
                 fresh[slot] = <int32_t>field.real_to_wire(real)
             elif self.rows.mask[slot]:
@@ -180,7 +183,7 @@ cdef class Column:
         cdef Field field = self.field
         if not self.rows.mask[slot]:
             return field.default
-        if not isfinite(real) and (isnan(real) or field.kind == ANGLE):
+        if field.raises or isnan(real) or (field.kind == ANGLE and not isfinite(real)):
             raise FieldError(f"{field.owner}.{field.name} of {self.rows.id_of(slot)} is {real}")
         return fmod(real, 2 * M_PI) if field.kind == ANGLE else field.real(real)
 

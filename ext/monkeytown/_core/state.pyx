@@ -8,7 +8,7 @@ bytes; `delta` reads what is here.
 from libc.stdlib cimport free, realloc
 from libc.string cimport memmove, memset
 
-from monkeytown._core.fields cimport OBJECT, REF
+from monkeytown._core.fields cimport OBJECT, REAL, REF
 from monkeytown._core.rows cimport MAX_ROWS, resize
 from monkeytown.errors import FieldError, Gone, SchemaError, TableFull
 
@@ -350,7 +350,13 @@ cdef class Row(Holder):
         column = <Column>self.table_.columns[field.index]
         if not field.count:
             return column.put(self.slot_, value)
-        values = list(value)
+        # All places are checked before the first is written.
+        if field.storage == REAL:
+            values = [field.real(one) for one in value]
+        elif field.kind == REF:
+            values = [None if one is None else column.target.id_for(one) for one in value]
+        else:
+            values = [field.integer_to_python(field.integer(one)) for one in value]
         if len(values) != field.count:
             field.refuse(value, f"it has {field.count} places")
         for place in range(field.count):
