@@ -1,5 +1,6 @@
 """Fields: what one attribute of an entity or an input may hold, and how it becomes an integer on the wire."""
 
+import builtins
 from typing import Any, Generic, Literal, Self, TypeVar, overload
 
 from typing_extensions import disjoint_base
@@ -29,7 +30,7 @@ class Field(Generic[_T]):
     step: float
     max: int
     values: tuple[str, ...]
-    enum_class: type | None
+    enum_class: builtins.type | None
     target: Any
     default: _T
     index: int
@@ -46,7 +47,7 @@ class Field(Generic[_T]):
         max: int = 0,
         count: int = 0,
         values: tuple[str, ...] = (),
-        enum_class: type | None = None,
+        enum_class: builtins.type | None = None,
         target: Any = None,
         predict: Literal["hold", "linear"] = "hold",
         overflow: Literal["clamp", "raise"] = "clamp",
