@@ -1,6 +1,14 @@
 """The reference says what the code says."""
 
+import re
+
+import click
+
+import monkeytown
+from monkeytown.cli import monkeytown as command_line
+from monkeytown.cli.settings import fields, shown, variable
 from monkeytown.errors import ERROR_CODES
+from monkeytown.game import HOOKS
 from monkeytown.protocol.close import CloseCode
 from tests.docs.pages import ROOT, table
 
@@ -46,10 +54,7 @@ def test_every_command_and_option_is_described():
 
 
 def test_every_setting_is_described_as_the_settings_class_has_it():
-    rows = [
-        [variable(name), "" if field.default is None else str(field.default), field.description]
-        for name, field in Settings.model_fields.items()
-    ]
+    rows = [[variable(name), shown(field.default), field.description] for name, field in fields()]
     assert table(SETTINGS, "variable") == rows
 
 

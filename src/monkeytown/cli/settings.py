@@ -1,17 +1,19 @@
-"""`monkeytown settings`: what is set, by what, and what each setting means. Knows the settings class and nothing of servers."""
+"""`monkeytown settings`: what is set, by what, and what each setting means. Knows the settings class only."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import click
 from pydantic import SecretStr, ValidationError
+from pydantic.fields import FieldInfo
 
 from monkeytown.errors import StartError
 from monkeytown.server.settings import Settings
 
-__all__ = ["read_settings", "settings", "variable"]
+__all__ = ["fields", "read_settings", "settings", "shown", "variable"]
 
 
 def read_settings(**flags: Any) -> Settings:
@@ -20,8 +22,8 @@ def read_settings(**flags: Any) -> Settings:
         return Settings(**flags)
     except ValidationError as error:
         first = error.errors()[0]
-        name = str(first["loc"][0]) if first["loc"] else ""
-        place = f"--{name.replace('_', '-')}" if name in flags else variable(name) if name else "settings"
+        name = str(first["loc"][0])
+        place = f"--{name.replace('_', '-')}" if name in flags else variable(name)
         raise StartError(f"{place}: {first['msg']}") from error
 
 
@@ -30,13 +32,27 @@ def variable(name: str) -> str:
     return f"{Settings.model_config.get('env_prefix', '')}{name}".upper()
 
 
+def fields() -> Iterator[tuple[str, FieldInfo]]:
+    """The settings by name: those of the server first, then the limits that it inherits."""
+    own = Settings.__annotations__
+    yield from ((name, field) for name, field in Settings.model_fields.items() if name in own)
+    yield from ((name, field) for name, field in Settings.model_fields.items() if name not in own)
+
+
+def shown(value: Any) -> str:
+    """A value as it would be written into its variable; of a secret only whether it is there."""
+    if isinstance(value, SecretStr):
+        return "(set)" if value.get_secret_value() else ""
+    if isinstance(value, tuple):
+        return ",".join(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 @click.command()
 def settings() -> None:
     """List the settings: variable, value, where the value comes from, and what it means."""
     current = read_settings()
-    for name, field in Settings.model_fields.items():
-        value = getattr(current, name)
+    for name, field in fields():
         source = "environment" if variable(name) in map(str.upper, os.environ) else "default"
-        shown = "(set)" if isinstance(value, SecretStr) and value.get_secret_value() else value
-        click.echo(f"{variable(name)}={'' if shown is None else shown}  ({source})")
+        click.echo(f"{variable(name)}={shown(getattr(current, name))}  ({source})")
         click.echo(f"    {field.description}")

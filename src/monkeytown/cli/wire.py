@@ -99,7 +99,7 @@ def _encode(text: str, schema: Schema | None) -> bytes:
     return layout.pack(layout.input_class(**message.action), message.number or 1, message.tick)
 
 
-def _layout(schema: Schema | None) -> Layout[Any] | None:
+def _layout(schema: Schema | None) -> Layout | None:
     return input_layout(schema.describe()) if schema else None
 
 
@@ -129,6 +129,7 @@ class _Decoder:
     def __init__(self, schema: Schema | None) -> None:
         self.layout = _layout(schema)
         self.mirror = Mirror(schema.describe()) if schema else None
+        self.field_names = [field.name for field in schema.input.fields()] if schema and schema.input else []
         self.position: Position | None = None
 
     def decode(self, data: bytes) -> dict[str, Any]:
@@ -145,7 +146,7 @@ class _Decoder:
     def from_client(self, data: bytes) -> dict[str, Any]:
         if data[:1] == bytes((FROM_CLIENT["player_input"][0],)) and self.layout is not None:
             number, tick, record = self.layout.parse(data)
-            action = {field.name: getattr(record, field.name) for field in type(record).fields()}
+            action = {name: getattr(record, name) for name in self.field_names}
             return {"type": "player_input", "payload": {"action": action, "number": number, "tick": tick}}
         message = BINARY.decode(data)
         name = next(name for name, (_, shape) in FROM_CLIENT.items() if shape is type(message))
