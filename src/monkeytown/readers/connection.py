@@ -135,6 +135,8 @@ class GameConnection(Connection, asyncio.BufferedProtocol):
             self.session.complain("INPUT-003")
 
     def flooding(self) -> None:
+        if self._closing:
+            self._count_late()
         self.session.end(CloseCode.FLOODING)
 
     def _within_limits(self, head: int) -> bool:

@@ -19,7 +19,7 @@ import uvloop
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
-from monkeytown.errors import StartError
+from monkeytown.errors import SchemaError, StartError
 from monkeytown.game import Game
 from monkeytown.readers.handshake import Addresses, Origins
 from monkeytown.readers.websocket import Front, Upgrade
@@ -144,8 +144,11 @@ def _bound(games: Sequence[type[Game]], settings: Settings) -> Generator[socket.
     for name in names:
         if names.count(name) > 1:
             raise StartError(f"two games are called {name}")
-    for game in games:
-        Schema.of(game)
+    try:
+        for game in games:
+            Schema.of(game)
+    except SchemaError as error:
+        raise StartError(str(error)) from error
     sock = _bind(settings.host, settings.port)
     try:
         yield sock

@@ -1,0 +1,276 @@
+"""Rooms in time: steps, late starts, failures beside healthy rooms, rooms without ticks, empty rooms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import structlog
+
+from monkeytown.errors import Refusal
+from monkeytown.protocol.close import CloseCode
+from monkeytown.runtime.host import Host
+from tests.runtime.stage import Client, Clock, Dots, Grumpy, RecordingAudience, Turns, make_host
+
+Make = Callable[..., Client]
+
+
+def audience(hosted: Any) -> RecordingAudience:
+    (only,) = hosted.audiences
+    assert isinstance(only, RecordingAudience)
+    return only
+
+
+def test_a_room_is_stepped_at_its_rate_and_read_after_each_step(clock: Clock, client: Make) -> None:
+    hosted = client().join("dots")
+    before = hosted.room.tick
+    clock.run(2.0)
+    assert hosted.room.tick - before == 100
+    assert audience(hosted).ticks == list(range(before + 1, before + 101))
+
+
+def test_steps_that_are_caught_up_are_read_once(clock: Clock, client: Make, host: Host) -> None:
+    hosted = client().join("dots")
+    clock.run(0.1)
+    audience(hosted).ticks.clear()
+    before = hosted.room.tick
+    clock.sleep(0.06)
+    clock.ticker.run()
+    assert hosted.room.tick == before + 3
+    assert audience(hosted).ticks == [before + 3]
+    assert host.metrics.ticks_caught_up == 2
+
+
+def test_time_that_is_given_up_is_not_stepped(clock: Clock, client: Make, host: Host) -> None:
+    hosted = client().join("dots")
+    clock.run(0.1)
+    before = hosted.room.tick
+    clock.sleep(10.0)
+    clock.ticker.run()
+    assert hosted.room.tick == before + 1
+    assert host.metrics.nanoseconds_dropped > 9 * 10**9
+
+
+class TestAFailingRoom:
+    """A hook that raises ends its room, with a word to its players and a log for the developer, and nothing else."""
+
+    def test_its_players_are_told_and_sent_away(self, clock: Clock, client: Make, host: Host) -> None:
+        one, two = client(), client()
+        hosted = one.join("grumpy")
+        two.join("grumpy")
+        clock.run(0.2)
+        for player in (one, two):
+            assert player.errors == ["GAME-005"]
+            assert player.closed is not None
+            assert player.closed[0] == CloseCode.ROOM_FAILED
+        assert hosted.room.id not in host.rooms
+        assert host.metrics.rooms_failed == 1
+
+    def test_other_rooms_lose_no_tick(self, clock: Clock, client: Make) -> None:
+        healthy, grumpy = client(), client()
+        hosted = healthy.join("dots")
+        before = hosted.room.tick
+        grumpy.join("grumpy")
+        clock.run(1.0)
+        assert grumpy.closed is not None
+        assert healthy.closed is None
+        ticks = audience(hosted).ticks
+        assert ticks == list(range(before + 1, before + 51))
+
+    def test_the_log_names_game_hook_room_and_line(self, clock: Clock, client: Make) -> None:
+        player = client()
+        hosted = player.join("grumpy")
+        with structlog.testing.capture_logs() as logs:
+            clock.run(0.2)
+        (entry,) = (entry for entry in logs if entry["log_level"] == "error")
+        assert (entry["game"], entry["hook"], entry["room"]) == ("Grumpy", "on_tick", hosted.room.id)
+        assert entry["file"] == Grumpy.on_tick.__code__.co_filename
+        assert entry["line"] == Grumpy.on_tick.__code__.co_firstlineno + 2
+        assert isinstance(entry["exc_info"], ZeroDivisionError)
+
+    def test_a_room_that_cannot_begin_is_not_there(self, clock: Clock) -> None:
+        class Broken(Dots):
+            tick_rate = 10
+
+            def on_create(self) -> None:
+                raise LookupError("no level")
+
+        host = make_host(clock, Broken)
+        with structlog.testing.capture_logs() as logs, pytest.raises(Refusal) as refusal:
+            host.open_room("broken")
+        assert refusal.value.code == "GAME-005"
+        assert logs[0]["hook"] == "on_create"
+        assert host.rooms == {}
+        clock.run(1.0)
+        assert host.metrics.ticks == 0
+
+    def test_a_hook_that_fails_at_a_join_refuses_it_and_ends_the_room(self, clock: Clock) -> None:
+        class Unkind(Dots):
+            tick_rate = 10
+
+            def on_join(self, player: Any) -> None:
+                raise LookupError("nobody may")
+
+        host = make_host(clock, Unkind)
+        player = Client(host, clock)
+        player.say("join_game", gameId="unkind")
+        assert player.errors == ["GAME-005"]
+        assert player.closed is None
+        assert host.rooms == {}
+
+    def test_an_error_of_our_own_ends_one_room_too(
+        self, clock: Clock, client: Make, monkeypatch: Any
+    ) -> None:
+        broken, fine = client(), client()
+        hosted = broken.join("dots")
+        other = fine.join("turns")
+
+        def fails(room: Any) -> None:
+            raise MemoryError("in the audience")
+
+        monkeypatch.setattr(audience(hosted), "deliver", fails)
+        with structlog.testing.capture_logs() as logs:
+            clock.run(0.1)
+        assert [entry["event"] for entry in logs] == ["a room failed"]
+        assert broken.closed is not None
+        fine.say("player_input", action={})
+        assert other.room.game.dot.x == 1  # type: ignore[attr-defined]
+
+
+class TestWithoutTicks:
+    """A room of turns moves when something happens in it, and shows it at once."""
+
+    def test_every_event_is_shown(self, client: Make) -> None:
+        player = client()
+        hosted = player.join("turns")
+        shown = len(audience(hosted).ticks)
+        player.say("player_input", action={"do": "step"})
+        assert len(audience(hosted).ticks) == shown + 1
+        assert hosted.room.game.dot.x == 1  # type: ignore[attr-defined]
+
+    def test_nothing_happens_by_itself(self, clock: Clock, client: Make) -> None:
+        hosted = client().join("turns")
+        shown = len(audience(hosted).ticks)
+        clock.run(60)
+        assert len(audience(hosted).ticks) == shown
+
+    def test_timers_fire_in_time_and_are_shown(self, clock: Clock, client: Make) -> None:
+        player = client()
+        hosted = player.join("turns")
+        clock.run(10)
+        player.say("player_input", action={"do": "later"})
+        shown = len(audience(hosted).ticks)
+        clock.run(1.9)
+        assert player.got("game_event") == []
+        clock.run(0.2)
+        assert player.got("game_event") == [{"event": "ring", "data": None}]
+        assert len(audience(hosted).ticks) == shown + 1
+        assert hosted.room.game.time == pytest.approx(12.0)
+
+    def test_a_timer_of_a_room_that_ended_does_nothing(self, clock: Clock, client: Make, host: Host) -> None:
+        player = client()
+        player.join("turns")
+        player.say("player_input", action={"do": "later"})
+        player.say("player_input", action={"do": "close"})
+        clock.run(5)
+        assert player.got("game_event") == []
+        assert host.rooms == {}
+
+
+def test_a_game_may_end_its_room(client: Make, host: Host) -> None:
+    one, two = client(), client()
+    one.join("turns")
+    two.join("turns")
+    one.say("player_input", action={"do": "close"})
+    for player in (one, two):
+        assert player.errors == ["GAME-006"]
+        assert player.closed == (CloseCode.ROOM_CLOSED, "that was all")
+    assert host.rooms == {}
+    assert host.metrics.rooms_failed == 0
+
+
+def test_a_game_may_kick(client: Make) -> None:
+    one, two = client(), client()
+    hosted = one.join("turns")
+    two.join("turns")
+    one.say("player_input", action={"do": "kick"})
+    assert one.closed == (CloseCode.KICKED, "enough")
+    assert one.entered is None
+    assert two.closed is None
+    assert two.got("player_left") == [{"playerId": one.session.id}]
+    assert list(hosted.sessions) == [two.session.id]
+
+
+def test_whoever_comes_to_a_full_room_opens_the_next(clock: Clock) -> None:
+    host = make_host(clock, Dots, max_players=2)
+    rooms = [Client(host, clock).join("dots") for _ in range(5)]
+    assert [rooms.index(room) for room in rooms] == [0, 0, 2, 2, 4]
+
+
+def test_a_seat_that_is_free_again_is_taken_first(clock: Clock) -> None:
+    host = make_host(clock, Dots, max_players=1)
+    first, second = Client(host, clock), Client(host, clock)
+    room = first.join("dots")
+    second.join("dots")
+    first.say("leave_game")
+    assert Client(host, clock).join("dots") is room
+
+
+class TestEmptyRooms:
+    """They wait a little, for those who come back, and then are gone."""
+
+    def test_after_the_last_player_the_room_ends(self, clock: Clock, client: Make, host: Host) -> None:
+        player = client()
+        hosted = player.join("dots")
+        player.session.lost()
+        clock.run(9)
+        host.sweep()
+        assert hosted.room.id in host.rooms
+        clock.run(2)
+        host.sweep()
+        assert host.rooms == {}
+        assert clock.ticker.next_deadline is None
+        assert hosted.room.closed is not None
+
+    def test_who_comes_back_in_time_finds_it(self, clock: Clock, client: Make, host: Host) -> None:
+        player = client()
+        hosted = player.join("dots")
+        player.say("leave_game")
+        clock.run(5)
+        assert client().join(hosted.room.id) is hosted
+        clock.run(60)
+        host.sweep()
+        assert hosted.room.id in host.rooms
+
+    def test_many_rooms_leave_nothing_behind(self, clock: Clock) -> None:
+        host = make_host(clock, Dots, Turns, max_players=1, empty_seconds=0)
+        for _ in range(50):
+            for game in ("dots", "turns"):
+                player = Client(host, clock)
+                player.join(game)
+                player.session.lost()
+            host.sweep()
+        assert host.rooms == {}
+        assert clock.ticker.next_deadline is None
+        assert host.metrics.rooms_opened == host.metrics.rooms_ended == 100
+
+
+def test_closing_the_host_ends_all_rooms(clock: Clock, client: Make, host: Host) -> None:
+    players = [client(), client()]
+    players[0].join("dots")
+    players[1].join("turns")
+    host.close()
+    assert host.rooms == {}
+    assert all(player.closed is not None for player in players)
+    assert clock.ticker.next_deadline is None
+
+
+def test_room_ids_epochs_and_dice_differ(clock: Clock) -> None:
+    host = make_host(clock, Dots)
+    rooms = [host.open_room("dots").room for _ in range(20)]
+    assert len({room.id for room in rooms}) == 20
+    assert len({room.epoch for room in rooms}) == 20
+    assert all(len(room.id) >= 22 for room in rooms)
+    assert len({room.game.random.random() for room in rooms}) == 20
+    assert all(0 < room.epoch < 2**32 for room in rooms)
