@@ -4,6 +4,8 @@ A `Field` is a descriptor. What it reads from and writes to is a `Holder` (a row
 module knows only that it can be read and written.
 """
 
+from operator import index
+
 from libc.math cimport INFINITY, M_PI, isnan, rint
 
 from monkeytown.errors import FieldError, SchemaError
@@ -198,11 +200,15 @@ cdef class Field:
             return place
         if self.kind == BOOL:
             return 1 if value else 0
-        if value < self.int_lo or value > self.int_hi:
+        try:
+            number = index(value)
+        except TypeError:
+            self.refuse(value, "it is a whole number")
+        if number < self.int_lo or number > self.int_hi:
             if self.raises:
                 self.refuse(value, f"it goes from {self.int_lo} to {self.int_hi}")
-            return self.int_lo if value < self.int_lo else self.int_hi
-        return value.__index__()
+            return self.int_lo if number < self.int_lo else self.int_hi
+        return number
 
     cdef object content(self, object value):
         """A text or blob, cut or refused at its maximum."""
