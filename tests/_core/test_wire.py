@@ -15,9 +15,11 @@ from monkeytown.errors import WireError
 from monkeytown.position import Position
 from tests import naive_client
 from tests.chaos import examples
+from tests.model import FieldSpec, TableSpec
+from tests.naive_reader import NaiveReader
 from tests.naive_wire import Cursor, NaiveWireError, varint
 from tests.test_naive_reader import BROKEN, SNAPSHOT, THINGS
-from tests.twin import declared_game, specs_of
+from tests.twin import EPOCH, Twin, declared_game, specs_of
 
 WIDTHS = st.integers(0, 32)
 
@@ -131,6 +133,23 @@ def test_a_delta_before_any_snapshot_is_refused() -> None:
     tables = tuple(schema.Schema(declared_game(specs_of(THINGS["tables"]))).build().values())
     with pytest.raises(WireError):
         mirror.apply(bytes.fromhex("43 00 01 01 01"), tables, None)
+
+
+def test_a_singleton_is_never_without_its_row() -> None:
+    board = TableSpec("board", (FieldSpec("turn", "uint", bits=8),), 1, single=True)
+    twin = Twin((board,))
+    twin.commit()
+    tables = tuple(twin.schema.build().values())
+    position = mirror.apply(twin.snapshot(), tables, None)
+    gone = bytes.fromhex("43 00") + varint(EPOCH) + bytes.fromhex("02 01 00 01 01 00")
+    for broken in (bytes.fromhex("43 01") + varint(EPOCH) + b"\x01", gone):
+        naive = NaiveReader(twin.map)
+        naive.apply(twin.snapshot())
+        with pytest.raises(NaiveWireError):
+            naive.apply(broken)
+        with pytest.raises(WireError):
+            mirror.apply(broken, tables, position)
+        mirror.apply(twin.snapshot(), tables, None)
 
 
 # ---- inputs ----

@@ -416,6 +416,8 @@ cdef class _Applier:
             else:
                 self.take_residual_columns(table, stamp)
         self.check_moved(table)
+        if table.single and not table.rows.size:
+            raise WireError(f"table {table.name} is without its one row")
         table.finish(tick, parts != 0, self.in_motion(table))
         if corrections:
             table.changed_before = tick      # this tick's residuals are not known here
