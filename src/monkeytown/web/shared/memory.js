@@ -6,19 +6,19 @@
 const PREFIX = "monkeytown.";
 
 export function recall(key) {
-  try {
-    return localStorage.getItem(PREFIX + key) ?? "";
-  } catch {
-    return "";
-  }
+    try {
+        return localStorage.getItem(PREFIX + key) ?? "";
+    } catch {
+        return "";
+    }
 }
 
 export function remember(key, value) {
-  try {
-    localStorage.setItem(PREFIX + key, value);
-  } catch {
-    // Storage is switched off: the page works without it.
-  }
+    try {
+        localStorage.setItem(PREFIX + key, value);
+    } catch {
+        // Storage is switched off: the page works without it.
+    }
 }
 
 const FIRST = ["Swift", "Lazy", "Brave", "Tiny", "Jolly", "Sly", "Golden", "Muddy", "Sunny", "Wild"];
@@ -26,6 +26,6 @@ const SECOND = ["Capuchin", "Howler", "Macaque", "Tamarin", "Langur", "Gibbon", 
 
 /** A name to start from, for those who do not care to choose one. */
 export function inventName() {
-  const pick = (words) => words[Math.floor(Math.random() * words.length)];
-  return `${pick(FIRST)} ${pick(SECOND)}`;
+    const pick = (words) => words[Math.floor(Math.random() * words.length)];
+    return `${pick(FIRST)} ${pick(SECOND)}`;
 }

@@ -12,18 +12,18 @@ let list;
 
 /** Show a notice; `code` (of an error) stands beside it. */
 export function toast(text, { kind = "", code = "" } = {}) {
-  if (!list) {
-    list = element("div", { class: "toasts", role: "status", "aria-live": "polite" });
-    document.body.append(list);
-  }
-  const notice = element("div", { class: `toast ${kind}`, text });
-  if (code) notice.append(element("code", { text: code }));
-  list.append(notice);
-  trim(list, AT_MOST);
-  setTimeout(() => notice.remove(), SHOWN_FOR);
+    if (!list) {
+        list = element("div", { class: "toasts", role: "status", "aria-live": "polite" });
+        document.body.append(list);
+    }
+    const notice = element("div", { class: `toast ${kind}`, text });
+    if (code) notice.append(element("code", { text: code }));
+    list.append(notice);
+    trim(list, AT_MOST);
+    setTimeout(() => notice.remove(), SHOWN_FOR);
 }
 
 /** The form every refused request takes. */
 export function toastError(error) {
-  toast(error.message, { kind: "error", code: error.code });
+    toast(error.message, { kind: "error", code: error.code });
 }

@@ -19,110 +19,121 @@ let room = null;
 
 /** The game as this visitor sees it. */
 function look() {
-  const { row } = room.tables.board;
-  const seats = [...room.tables.seats];
-  return {
-    cells: row.cells,
-    turn: row.turn,
-    winner: row.winner,
-    players: Object.fromEntries(SYMBOLS.map((symbol) => [symbol, seats.find((seat) => seat.mark === symbol) ?? null])),
-    watching: seats.filter((seat) => !seat.mark).map((seat) => seat.name),
-    mine: room.entity?.mark ?? "",
-    wantsRematch: Boolean(room.entity?.rematch),
-  };
+    const { row } = room.tables.board;
+    const seats = [...room.tables.seats];
+    return {
+        cells: row.cells,
+        turn: row.turn,
+        winner: row.winner,
+        players: Object.fromEntries(SYMBOLS.map((symbol) => [symbol, seats.find((seat) => seat.mark === symbol) ?? null])),
+        watching: seats.filter((seat) => !seat.mark).map((seat) => seat.name),
+        mine: room.entity?.mark ?? "",
+        wantsRematch: Boolean(room.entity?.rematch),
+    };
 }
 
 function verdict({ winner, turn, players, mine }) {
-  if (winner === "draw") return "A draw.";
-  if (winner) return winner === mine ? "You win!" : `${players[winner]?.name ?? winner} wins.`;
-  if (!turn) return mine ? "Waiting for somebody to play with." : "Waiting for players.";
-  return turn === mine ? "Your turn." : `${players[turn].name}’s turn.`;
+    if (winner === "draw") return "A draw.";
+    if (winner) return winner === mine ? "You win!" : `${players[winner]?.name ?? winner} wins.`;
+    if (!turn) return mine ? "Waiting for somebody to play with." : "Waiting for players.";
+    return turn === mine ? "Your turn." : `${players[turn].name}’s turn.`;
 }
 
 class Table {
-  #heard = "";
-  #seats = SYMBOLS.map((symbol) => ({
-    symbol,
-    name: element("b"),
-    wins: element("span", { class: "number quiet", title: "Games won" }),
-    line: element("li", { class: symbol }),
-  }));
+    #heard = "";
+    #seats = SYMBOLS.map((symbol) => ({
+        symbol,
+        name: element("b"),
+        wins: element("span", { class: "number quiet", title: "Games won" }),
+        line: element("li", { class: symbol }),
+    }));
 
-  constructor() {
-    this.board = new Board(byId("board"), (cell) => room.input({ place: cell }));
-    for (const { symbol, name, wins, line } of this.#seats) {
-      line.append(mark(symbol), name, wins);
-      byId("seats").append(line);
+    constructor() {
+        this.board = new Board(byId("board"), (cell) => room.input({ place: cell }));
+        for (const { symbol, name, wins, line } of this.#seats) {
+            line.append(mark(symbol), name, wins);
+            byId("seats").append(line);
+        }
     }
-  }
 
-  show() {
-    const view = look();
-    const yours = Boolean(view.turn) && view.turn === view.mine;
-    this.board.show({ cells: view.cells, yours });
-    this.#showSeats(view);
-    const words = verdict(view);
-    write(byId("status"), words);
-    this.#offerRematch(view);
-    write(byId("spectators"), view.watching.length ? `Watching: ${view.watching.join(", ")}` : "");
-    document.title = yours ? "● Your turn · Tic-tac-toe" : "Tic-tac-toe · Monkeytown";
-    this.#sound(words, view);
-  }
-
-  #showSeats({ players, turn, mine }) {
-    for (const { symbol, name, wins, line } of this.#seats) {
-      const player = players[symbol];
-      write(name, player ? (symbol === mine ? `${player.name} (you)` : player.name) : "free seat");
-      write(wins, player ? String(player.wins) : "");
-      line.classList.toggle("empty", !player);
-      line.classList.toggle("active", turn === symbol);
+    show() {
+        const view = look();
+        const yours = Boolean(view.turn) && view.turn === view.mine;
+        this.board.show({ cells: view.cells, yours });
+        this.#showSeats(view);
+        const words = verdict(view);
+        write(byId("status"), words);
+        this.#offerRematch(view);
+        write(byId("spectators"), view.watching.length ? `Watching: ${view.watching.join(", ")}` : "");
+        document.title = yours ? "● Your turn · Tic-tac-toe" : "Tic-tac-toe · Monkeytown";
+        this.#sound(words, view);
     }
-  }
 
-  #offerRematch({ winner, mine, players, wantsRematch }) {
-    const button = byId("rematch");
-    const other = players[mine === "X" ? "O" : "X"];
-    button.hidden = !winner || !mine;
-    button.disabled = wantsRematch;
-    write(button, wantsRematch ? `Waiting for ${other?.name ?? "the other"}…` : other?.rematch ? `${other.name} wants a rematch` : "Rematch");
-  }
+    #showSeats({ players, turn, mine }) {
+        for (const { symbol, name, wins, line } of this.#seats) {
+            const player = players[symbol];
+            write(name, player ? (symbol === mine ? `${player.name} (you)` : player.name) : "free seat");
+            write(wins, player ? String(player.wins) : "");
+            line.classList.toggle("empty", !player);
+            line.classList.toggle("active", turn === symbol);
+        }
+    }
 
-  #sound(words, { winner, mine }) {
-    if (words === this.#heard) return;
-    this.#heard = words;
-    if (!winner) blip(420, 520, 0.07);
-    else if (winner === mine) blip(520, 1040, 0.35);
-    else blip(330, 160, 0.35);
-  }
+    #offerRematch({ winner, mine, players, wantsRematch }) {
+        const button = byId("rematch");
+        const other = players[mine === "X" ? "O" : "X"];
+        button.hidden = !winner || !mine;
+        button.disabled = wantsRematch;
+        write(
+            button,
+            wantsRematch
+                ? `Waiting for ${other?.name ?? "the other"}…`
+                : other?.rematch
+                  ? `${other.name} wants a rematch`
+                  : "Rematch",
+        );
+    }
+
+    #sound(words, { winner, mine }) {
+        if (words === this.#heard) return;
+        this.#heard = words;
+        if (!winner) blip(420, 520, 0.07);
+        else if (winner === mine) blip(520, 1040, 0.35);
+        else blip(330, 160, 0.35);
+    }
 }
 
 async function start(name) {
-  const wanted = asked();
-  room = await enter(wanted.room || GAME, { name, chip: byId("connection") });
-  const table = new Table();
-  const show = () => table.show();
-  for (const event of ["state", "entity", "reconnected"]) room.on(event, show);
-  show();
-  const say = chatBox(byId("chat"), room);
-  room.on("playerJoined", (player) => say(`${player.name} is here.`));
-  room.on("playerLeft", (player) => say(`${player.name} has left.`));
-  byId("rematch").addEventListener("click", () => room.input({ rematch: true }));
+    const wanted = asked();
+    room = await enter(wanted.room || GAME, { name, chip: byId("connection") });
+    const table = new Table();
+    // Which seat is the visitor's follows the first state in a message of its own; after that the board moves by itself only.
+    const show = () => {
+        table.show();
+        if (!room.entity && room.open) requestAnimationFrame(show);
+    };
+    room.on("state", show);
+    show();
+    const say = chatBox(byId("chat"), room);
+    room.on("playerJoined", (player) => say(`${player.name} is here.`));
+    room.on("playerLeft", (player) => say(`${player.name} has left.`));
+    byId("rematch").addEventListener("click", () => room.input({ rematch: true }));
 }
 
 byId("share").addEventListener("click", async () => {
-  if (!room) return;
-  const words = await shareLink(room);
-  if (words) toast(words);
+    if (!room) return;
+    const words = await shareLink(room);
+    if (words) toast(words);
 });
 soundButton(byId("sound"));
 
 /** What a curious visitor or a test may look at in the console. */
 Object.defineProperty(window, "monkeytown", {
-  value: Object.freeze({
-    get room() {
-      return room;
-    },
-  }),
+    value: Object.freeze({
+        get room() {
+            return room;
+        },
+    }),
 });
 
 greet().then(start);
