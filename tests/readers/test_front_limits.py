@@ -234,10 +234,10 @@ class TestTime:
             await empty(server)
 
     async def test_who_goes_on_talking_into_a_close_is_cut_off(self, serve: Serve) -> None:
-        async with serve(close_seconds=60) as server, upgraded(server) as talker:
+        async with serve(close_seconds=0.2) as server, upgraded(server) as talker:
             talker.frame(Opcode.TEXT, b"wrong")
             assert (await talker.ending()).code == CloseCode.WRONG_FORM
-            talker.send(frame(HEARTBEAT, mask=b"1234") * 2000)
+            talker.send(frame(HEARTBEAT, mask=b"1234") * 50_000)
             assert await talker.closed()
             await empty(server)
 

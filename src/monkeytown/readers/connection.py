@@ -35,7 +35,7 @@ __all__ = ["GameConnection"]
 # RFC 6455, 5.5: what fits into a control frame beside the code.
 REASON_BYTES = 123
 
-# Reads of a connection that is being closed, before it is cut off: enough for what was on its way.
+# Frames on a connection that is being closed, before nobody listens any more: enough for what was on its way.
 LATE_FRAMES = 1000
 
 
@@ -258,8 +258,11 @@ class GameConnection(Connection, asyncio.BufferedProtocol):
 
     def _count_late(self) -> None:
         self._late += 1
-        if self._late > LATE_FRAMES:
-            self._cut()
+        if self._late == LATE_FRAMES:
+            # Cutting it off would take the close code with it. Not listening costs nothing, and the deadline stands.
+            self.stop()
+            if self._transport is not None:
+                self._transport.pause_reading()
 
     def _cut(self) -> None:
         self.stop()
