@@ -3,6 +3,7 @@
 Knows: the public way to declare a game, and tests/model.py. Must not know: how either does its work.
 """
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,7 +21,7 @@ def declared_field(spec: FieldSpec) -> Any:
     predict: Any = "linear" if spec.linear else "hold"
     overflow: Any = "raise" if spec.raises else "clamp"
     mine = spec.owner_only
-    makers = {
+    makers: dict[str, Callable[[], Any]] = {
         "fixed": lambda: schema.fixed(
             spec.lo, spec.hi, step=spec.step, predict=predict, overflow=overflow, owner_only=mine
         ),
@@ -62,7 +63,7 @@ def specs_of(tables: list[dict[str, Any]]) -> tuple[TableSpec, ...]:
     """The way back: specs from the `tables` of a schema message."""
 
     def field_of(told: dict[str, Any]) -> FieldSpec:
-        more = {key: told[key] for key in ("lo", "hi", "step", "max") if key in told}
+        more: dict[str, Any] = {key: told[key] for key in ("lo", "hi", "step", "max") if key in told}
         if "table" in told:
             more["target"] = tables[told["table"]]["name"]
         return FieldSpec(

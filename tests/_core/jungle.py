@@ -42,11 +42,15 @@ class Rock(schema.Entity):
     size = schema.uint(4)
 
 
+class Sun(schema.Entity):
+    height = schema.fixed(0.0, 1.0, step=0.1)
+
+
 class Jungle:
     input = None
     monkeys = schema.table(Monkey, capacity=40)
     rocks = schema.table(Rock, capacity=3)
-    sun = schema.singleton(type("Sun", (schema.Entity,), {"height": schema.fixed(0.0, 1.0, step=0.1)}))
+    sun = schema.singleton(Sun)
 
 
 JUNGLE = schema.Schema(Jungle)  # type: ignore[arg-type]

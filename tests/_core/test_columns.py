@@ -19,7 +19,7 @@ def test_numpy_shares_the_columns(room: Room) -> None:
     rows = [room.monkeys.spawn(x=float(place), coins=place, path=[place] * 3) for place in range(4)]
     x, coins = numpy.asarray(room.monkeys.x), numpy.asarray(room.monkeys.coins)
     path, flags = numpy.asarray(room.monkeys.path), numpy.asarray(room.monkeys.flags)
-    assert (x.dtype, coins.dtype, flags.dtype) == (numpy.float64, numpy.int64, numpy.bool_)
+    assert [column.dtype.name for column in (x, coins, flags)] == ["float64", "int64", "bool"]
     assert (x.shape, path.shape, flags.shape) == ((4,), (4, 3), (4, 2))
     x += 0.5
     path[2] = [7, 8, 9]

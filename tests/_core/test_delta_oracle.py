@@ -184,7 +184,7 @@ def test_a_damaged_frame_is_refused_by_both_readers_or_read_alike(
     for orders in schedule:
         chaos.tick(orders)
         snapshots.append(twin.snapshot())
-    before = [] if lag == 0 else snapshots[max(0, len(snapshots) - 1 - lag)]
+    before = b"" if lag == 0 else snapshots[max(0, len(snapshots) - 1 - lag)]
     frame = edited(twin.delta(max(1, twin.tick - lag)) if before else snapshots[-1], edits)
     naive, second = NaiveReader(twin.map), Mirror(twin)
     if before:
@@ -197,6 +197,7 @@ def test_a_damaged_frame_is_refused_by_both_readers_or_read_alike(
             second.apply(frame)
     else:
         second.apply(frame)
+        assert second.position is not None
         epoch, tick = second.position
         assert (epoch, tick) == naive.position
         onward = reader_of(twin, delta.snapshot(second.tables, epoch, tick))

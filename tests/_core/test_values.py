@@ -27,7 +27,9 @@ def in_json(spec: FieldSpec, wire: Any) -> Any:
         return spec.values[wire]
     if spec.type == "ref":
         return str(wire) if wire else None
-    return {"bool": bool, "blob": in_base64}.get(spec.type, lambda same: same)(wire)
+    if spec.type == "blob":
+        return in_base64(wire)
+    return bool(wire) if spec.type == "bool" else wire
 
 
 def in_base64(content: bytes) -> str:
