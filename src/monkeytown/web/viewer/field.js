@@ -152,7 +152,7 @@ class Field {
         const { table } = layer;
         const { x, y, heading } = this.#columns(layer, now);
         const { slots } = table;
-        const radius = (layer.angle ? 6.5 : 4) * (table.size > 300 ? 0.65 : 1);
+        const radius = radiusFor(table.size, Boolean(layer.angle));
         // whole pixels of the screen: pictures are then copied, not filtered
         context.setTransform(1, 0, 0, 1, 0, 0);
         const pictures = this.#dotsOf(layer.colour, radius, scale);
@@ -245,6 +245,12 @@ function paintDot(colour, radius, scale, direction, night) {
 }
 
 const weight = ({ angle, label }) => Number(Boolean(angle)) + Number(Boolean(label));
+
+/** Few dots may be large; a thousand must leave room for each other. What has a direction has room for a nose. */
+function radiusFor(count, faces) {
+    if (count > 300) return faces ? 4.2 : 2.6;
+    return faces || count <= 50 ? 6.5 : 4;
+}
 
 function ring(context, x, y, radius, night) {
     context.beginPath();
