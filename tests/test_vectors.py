@@ -104,21 +104,29 @@ class Watch:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.row_sets: set[tuple[str, int]] = set()
         self.widths: dict[str, set[int]] = {}
+        self.outliers = 0
         self._part = ""
         for part in ("gone", "entered", "residuals", "corrected"):
             self._follow(monkeypatch, part)
-        row_set, values = Cursor.row_set, Cursor.values
+        row_set, values, gaps = Cursor.row_set, Cursor.values, Cursor.gaps
 
         def watched_row_set(cursor: Cursor, count: int) -> list[int]:
             kind = cursor.data[cursor.at]
+            part, self._part = self._part, "row set"
             found = row_set(cursor, count)
-            self.row_sets.add((self._part, kind))
+            self._part = part
+            self.row_sets.add((part, kind))
             return found
 
         def watched_values(cursor: Cursor, count: int, width: int) -> list[int]:
             self.widths.setdefault(self._part, set()).add(width)
             return values(cursor, count, width)
 
+        def watched_gaps(cursor: Cursor, count: int, limit: int) -> list[int]:
+            self.outliers += count if self._part == "residuals" else 0
+            return gaps(cursor, count, limit)
+
+        monkeypatch.setattr(Cursor, "gaps", watched_gaps)
         monkeypatch.setattr(Cursor, "row_set", watched_row_set)
         monkeypatch.setattr(Cursor, "values", watched_values)
 
@@ -146,6 +154,7 @@ def test_they_show_every_part_of_the_document(monkeypatch: pytest.MonkeyPatch) -
             columns |= {(f["type"], f["predict"], f["ownerOnly"], f["count"] > 0) for f in table["fields"]}
     assert watch.row_sets >= {(part, kind) for part in ("residuals", "corrected") for kind in range(3)}
     assert watch.widths["residuals"] == set(range(33))
+    assert watch.outliers > 10
     assert watch.widths["entered"] >= {0, 1, 32}
     assert watch.widths["corrected"] >= {0, 1, 32}
     assert flags == {0x4300, 0x4301, 0x4302, 0x41, 0x42, 0x44, 0x45, 0x46, 0x47, 0x48, 0x49}

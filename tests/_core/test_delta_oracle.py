@@ -4,6 +4,7 @@ Run it longer with HYPOTHESIS_PROFILE=long.
 """
 
 import math
+from random import Random
 from typing import Any
 
 import pytest
@@ -151,6 +152,39 @@ def test_a_mirror_can_be_read_like_the_original(
             second.follow()
             second.assert_onward()
             second.assert_game_side()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_hundreds_of_rows_arrive_whole(seed: int) -> None:
+    """Row sets and outliers of more than a byte, in tables with and without holes; motion, jitter and teleports."""
+    random = Random(seed)
+    moved = FieldSpec("moved", "fixed", lo=-5000.0, hi=5000.0, step=1 / 8, linear=True)
+    turned = FieldSpec("turned", "angle", bits=9, linear=True)
+    table = TableSpec("things", (moved, turned, FieldSpec("kept", "sint", bits=20)), 700)
+    twin = Twin((table,))
+    for _ in range(400 + 100 * seed):
+        twin.spawn("things", moved=random.random() * 900, kept=int(random.random() * 1000))
+    readers = {stride: NaiveReader(twin.map) for stride in (1, 4)}
+    for tick in range(28):
+        share = (1.0, 0.5, 0.3, 0.05, 0.004, 0.0)[tick % 6]
+        for id in twin.ids("things"):
+            if random.random() < share:
+                far = 4000.0 if random.random() < 0.02 else 3.0
+                twin.assign(
+                    "things", id, "moved", twin.held("things", id, "moved") + (random.random() - 0.5) * far
+                )
+                twin.assign("things", id, "turned", random.random() * 7)
+            if random.random() < share / 2:
+                twin.assign("things", id, "kept", int(random.random() ** 9 * 500_000))
+            if tick % 9 == 5 and random.random() < 0.1:
+                twin.despawn("things", id)
+        for _ in range(random.getrandbits(5) if tick % 4 == 3 else 0):
+            twin.spawn("things", moved=1.0)
+        twin.commit()
+        for stride, reader in readers.items():
+            if tick % stride == 0:
+                reader.apply(twin.snapshot() if tick == 0 else twin.delta(twin.tick - stride))
+                assert_reads(reader, twin)
 
 
 def edited(frame: bytes, edits: list[tuple[str, int, int]]) -> bytes:
