@@ -17,7 +17,7 @@ from typing import Any, cast
 from uvicorn.config import Config
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
-from websockets.http11 import Request
+from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
@@ -116,6 +116,24 @@ class Front:
         return [WebSocketAudience(room, window=window, metrics=self.host.metrics)]
 
 
+class _Handshake(ServerProtocol):
+    """ServerProtocol whose refusals carry the headers that every response carries."""
+
+    def __init__(self, front: Front) -> None:
+        super().__init__(
+            subprotocols=[Subprotocol(name) for name in CODECS],
+            max_size=front.limits.message_bytes,
+            logger=_quiet,
+        )
+        self._headers = front.headers
+
+    def reject(self, status: int, text: str) -> Response:
+        response = super().reject(status, text)
+        for name, value in self._headers:
+            response.headers[name] = value
+        return response
+
+
 class Upgrade(asyncio.Protocol):
     """One request for an upgrade, as uvicorn hands it over: the whole request at once, then the transport."""
 
@@ -173,11 +191,7 @@ class Upgrade(asyncio.Protocol):
         self._give_to(other)
 
     def _upgrade(self, data: bytes) -> None:
-        protocol = ServerProtocol(
-            subprotocols=[Subprotocol(name) for name in CODECS],
-            max_size=self._front.limits.message_bytes,
-            logger=_quiet,
-        )
+        protocol = _Handshake(self._front)
         protocol.receive_data(data)
         for event in protocol.events_received():
             if isinstance(event, Request):
