@@ -1,4 +1,4 @@
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint32_t
 
 from monkeytown._core.fields cimport Field
 from monkeytown._core.rows cimport Rows
@@ -50,3 +50,11 @@ cdef class Column:
     cdef object wire_value(self, int32_t slot, int lane)
     cdef int mirror(self, int32_t slot, int lane) except -1
     cdef int mirror_content(self, int32_t slot, bytes content) except -1
+
+
+cdef class Places:
+    cdef Column column
+    cdef int32_t slot
+    cdef uint32_t id
+
+    cdef int place(self, Py_ssize_t index) except -1

@@ -13,7 +13,7 @@ from libc.string cimport memcpy
 
 from monkeytown._core.fields cimport ANGLE, BOOL, BYTE, FIXED, INTEGER, OBJECT, REAL, REF, TEXT
 from monkeytown._core.rows cimport resize
-from monkeytown.errors import FieldError
+from monkeytown.errors import FieldError, Gone
 
 cdef extern from "kernels.h" nogil:
     double MT_ROUND_LIMIT
@@ -309,3 +309,42 @@ cdef class Column:
         self.sent[slot] = content
         self.contents[slot] = content.decode() if self.field.kind == TEXT else content
         return 0
+
+
+cdef class Places:
+    """The places of an array field of one row: reads, writes, iterates like a list of fixed length."""
+
+    def __cinit__(self, Column column not None, int32_t slot):
+        self.column, self.slot = column, slot
+        self.id = column.rows.id_of(slot)
+
+    cdef int place(self, Py_ssize_t index) except -1:
+        if self.column.rows.slot_of(self.id) < 0:
+            raise Gone(f"{self.column.field.owner}.{self.column.field.name}: the entity is gone")
+        if index < 0:
+            index += self.column.count
+        if not 0 <= index < self.column.count:
+            raise IndexError(f"{self.column.field.owner}.{self.column.field.name} has {self.column.count} places")
+        return <int>index
+
+    def __len__(self):
+        return self.column.count
+
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            return list(self)[index]
+        return self.column.get_place(self.slot, self.place(index))
+
+    def __setitem__(self, Py_ssize_t index, value):
+        self.column.put_place(self.slot, self.place(index), value)
+
+    def __iter__(self):
+        return iter([self[index] for index in range(self.column.count)])
+
+    def __eq__(self, other):
+        if isinstance(other, (Places, list, tuple)):
+            return list(self) == list(other)
+        return NotImplemented
+
+    def __repr__(self):
+        return repr(list(self))

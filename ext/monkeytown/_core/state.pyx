@@ -8,6 +8,7 @@ bytes; `delta` reads what is here.
 from libc.stdlib cimport free, realloc
 from libc.string cimport memmove, memset
 
+from monkeytown._core.columns cimport Places
 from monkeytown._core.fields cimport OBJECT, REAL, REF
 from monkeytown._core.rows cimport MAX_ROWS, resize
 from monkeytown.errors import FieldError, Gone, SchemaError, TableFull
@@ -339,7 +340,7 @@ cdef class Row(Holder):
             raise Gone(f"{type(self).__name__}.{field.name}: the entity is gone or was never spawned")
         column = <Column>self.table_.columns[field.index]
         if field.count:
-            return Places(self, column)
+            return Places(column, self.slot_)
         return column.get(self.slot_)
 
     cdef int write_field(self, Field field, object value) except -1:
@@ -398,47 +399,6 @@ cdef class Row(Holder):
         if not self.live:
             return f"<{type(self).__name__}, gone>"
         return f"<{type(self).__name__} {self.id}>"
-
-
-cdef class Places:
-    """The places of an array field of one row: reads, writes, iterates like a list of fixed length."""
-
-    cdef Row row
-    cdef Column column
-
-    def __cinit__(self, Row row not None, Column column not None):
-        self.row, self.column = row, column
-
-    cdef int place(self, Py_ssize_t index) except -1:
-        if not self.row.live:
-            raise Gone(f"{self.column.field.owner}.{self.column.field.name}: the entity is gone")
-        if index < 0:
-            index += self.column.count
-        if not 0 <= index < self.column.count:
-            raise IndexError(f"{self.column.field.owner}.{self.column.field.name} has {self.column.count} places")
-        return <int>index
-
-    def __len__(self):
-        return self.column.count
-
-    def __getitem__(self, index):
-        if isinstance(index, slice):
-            return list(self)[index]
-        return self.column.get_place(self.row.slot_, self.place(index))
-
-    def __setitem__(self, Py_ssize_t index, value):
-        self.column.put_place(self.row.slot_, self.place(index), value)
-
-    def __iter__(self):
-        return iter([self[index] for index in range(self.column.count)])
-
-    def __eq__(self, other):
-        if isinstance(other, (Places, list, tuple)):
-            return list(self) == list(other)
-        return NotImplemented
-
-    def __repr__(self):
-        return repr(list(self))
 
 
 def commit(tables, int64_t tick):

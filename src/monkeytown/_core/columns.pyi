@@ -1,5 +1,6 @@
 """Columns: one field of all rows of a table."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from typing_extensions import disjoint_base
@@ -18,3 +19,12 @@ class Column:
 
     def __len__(self) -> int: ...
     def __buffer__(self, flags: int, /) -> memoryview: ...
+
+@disjoint_base
+class Places:
+    """The places of an array field of one row: reads, writes, iterates like a list of fixed length."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: Any, /) -> Any: ...
+    def __setitem__(self, index: int, value: Any, /) -> None: ...
+    def __iter__(self) -> Iterator[Any]: ...

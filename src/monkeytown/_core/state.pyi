@@ -97,15 +97,6 @@ class Table(Generic[_R]):
     def alive(self) -> memoryview:
         """Which slots are in use: a read-only copy of booleans as long as the columns."""
 
-@disjoint_base
-class Places:
-    """The places of an array field of one row: reads, writes, iterates like a list of fixed length."""
-
-    def __len__(self) -> int: ...
-    def __getitem__(self, index: Any, /) -> Any: ...
-    def __setitem__(self, index: int, value: Any, /) -> None: ...
-    def __iter__(self) -> Iterator[Any]: ...
-
 def commit(tables: Sequence[Table[Any]], tick: int) -> None:
     """Makes `tick` the newest version of all tables: what the game wrote since the last one is now what readers get.
 
