@@ -185,7 +185,9 @@ describe("a room", () => {
     test("knows this player's own entity, values and inputs seen", async () => {
         const { socket, room, server } = await joined(network);
         const seen = [];
+        const owned = [];
         room.tables.monkeys.onChange((rows) => seen.push(...rows.map(({ secret }) => secret)));
+        room.on("entity", (row) => owned.push(row?.id ?? null));
         server.model.tables[0].get(0).values[2] = 42;
         socket.deliver(
             server.model.private({
@@ -199,6 +201,9 @@ describe("a room", () => {
         assert.equal(room.entity.secret, 42);
         assert.equal(room.inputSeen, 9);
         assert.deepEqual(seen, [42]);
+        socket.deliver(server.model.private({ input: 10 }));
+        socket.deliver(server.model.private({ entity: { table: 255, id: 0 } }));
+        assert.deepEqual(owned, [2 ** 20, null]);
     });
 
     test("sends inputs with their number and the tick they answer", async () => {

@@ -140,6 +140,8 @@ export class Room<T extends TableFields = any> {
 export interface RoomEvents {
     /** A state was applied; the tables are new. */
     state: { tick: number; snapshot: boolean; bytes: number };
+    /** This player's own entity is another one now, or none. It follows the first state, and the state that shows the new one. */
+    entity: Row<any> | null;
     chat: { playerId: string; name: string; text: string };
     playerJoined: Player;
     playerLeft: Player;

@@ -15,7 +15,7 @@ const ACK_EVERY = 150;
 /** With more than this still unsent, the connection is stalled, and another input would arrive too late to be of use. */
 const STALLED = 16 * 1024;
 /** Names of events that are ours: a game's event that is called so arrives as "event" only. */
-const BUILT_IN = new Set(["state", "playerJoined", "playerLeft", "event", "error", "reconnecting", "reconnected", "close"]);
+const BUILT_IN = new Set(["state", "entity", "playerJoined", "playerLeft", "event", "error", "reconnecting", "reconnected", "close"]);
 
 export class Room extends Emitter {
     #link;
@@ -193,7 +193,10 @@ export class Room extends Emitter {
     }
 
     updatePrivate(reader) {
-        const given = this.#state.applyPrivate(reader);
+        const state = this.#state;
+        const { ownTable, ownId } = state;
+        const given = state.applyPrivate(reader);
+        if (ownTable !== state.ownTable || ownId !== state.ownId) this.emit("entity", state.entity);
         for (const [table, slots] of given ?? []) table.notifyChange(slots);
     }
 

@@ -107,13 +107,8 @@ async function start(name) {
     const wanted = asked();
     room = await enter(wanted.room || GAME, { name, chip: byId("connection") });
     const table = new Table();
-    // Which seat is the visitor's follows the first state in a message of its own; after that the board moves by itself only.
-    const show = () => {
-        table.show();
-        if (!room.entity && room.open) requestAnimationFrame(show);
-    };
-    room.on("state", show);
-    show();
+    for (const event of ["state", "entity"]) room.on(event, () => table.show());
+    table.show();
     const say = chatBox(byId("chat"), room);
     room.on("playerJoined", (player) => say(`${player.name} is here.`));
     room.on("playerLeft", (player) => say(`${player.name} has left.`));
