@@ -246,7 +246,6 @@ class Host:
         room = Room(
             self.games[game_name],
             room_id=secrets.token_urlsafe(16),
-            epoch=secrets.randbelow(2**32 - 1) + 1,
             seed=secrets.randbits(64),
             max_players=self._max_players,
         )
