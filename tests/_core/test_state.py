@@ -175,6 +175,20 @@ def test_a_table_knows_when_it_changed_and_whether_it_moves(room: Room) -> None:
     assert room.monkeys.changed_tick == 6
 
 
+def test_who_is_gone_moves_no_more(room: Room) -> None:
+    monkey = room.monkeys.spawn()
+    room.monkeys.spawn()
+    room.commit()
+    monkey.x = 1.0
+    room.commit()
+    room.monkeys.despawn(monkey)
+    room.commit()
+    assert not room.monkeys.moving
+    assert not delta.has_news(room.tables, room.tick)
+    room.commit()
+    assert not delta.has_news(room.tables, room.tick - 1)
+
+
 def test_frames_between_a_spawn_and_its_commit_are_refused(room: Room) -> None:
     room.commit()
     room.monkeys.spawn()
