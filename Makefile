@@ -69,7 +69,7 @@ sanitize: $(VENV)/.dev ## Run the core's own tests and fuzzers under AddressSani
 	MONKEYTOWN_SANITIZE=1 $(BIN)/python setup.py -q build --build-base=build/sanitize-work --build-lib=build/sanitize
 	PYTHONPATH=$(CURDIR)/build/sanitize PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
 	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
-	    $(BIN)/python -m pytest tests/_core $(ARGS)
+	    $(BIN)/python -m pytest tests/_core tests/room tests/test_vectors.py tests/test_testing.py $(ARGS)
 
 # ---- check ----
 
