@@ -10,6 +10,7 @@ from contextlib import suppress
 from urllib.parse import urlsplit
 
 import click
+import uvloop
 
 from monkeytown.client.bots import Bots
 from monkeytown.client.events import ConnectionLost
@@ -49,7 +50,7 @@ def bot(
     bots = Bots(socket_url(url), game or first_game(url), count, rate=rate, seed=seed)
     try:
         with suppress(KeyboardInterrupt):
-            asyncio.run(_play(bots, seconds, attached))
+            uvloop.run(_play(bots, seconds, attached))
     except ExceptionGroup as errors:
         refused, others = errors.split((ConnectionLost, Refusal))
         if refused is None or others is not None:
