@@ -333,13 +333,8 @@ def residuals(cursor: Cursor, table: Table, new: set[int]) -> None:
         column = table.columns[place]
         if not column.numeric:
             for chosen in cursor.row_set(len(rows)):
-                value = column.read_bytes(cursor)
-                fresh = rows[chosen].id % (1 << 20) in new
-                require(
-                    not fresh or value == rows[chosen].values[place],
-                    "a change to a row that has just entered",
-                )
-                rows[chosen].values[place] = value
+                require(rows[chosen].id % (1 << 20) not in new, "a change to a row that has just entered")
+                rows[chosen].values[place] = column.read_bytes(cursor)
             continue
         head = cursor.u8()
         require(head < 0x80, "bit 7 of a column's head is set")

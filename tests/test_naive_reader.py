@@ -142,6 +142,8 @@ BROKEN = {
     "text above its maximum": HEADER + "00 04 00 04 02 01 00 06 616161616161",
     "text that is not UTF-8": HEADER + "00 04 00 04 02 01 00 01 ff",
     "a length beyond the message": HEADER + "00 04 00 04 02 01 00 05 61",
+    "a residual of a row that has just entered": HEADER + "00 06 01 01 01 00 00 00 00 00" + "00 02 02 08",
+    "a text of a row that has just entered": HEADER + "00 06 01 01 01 00 00 00 00 00" + "00 04 01 02 00",
     "an end too early": HEADER + "00 04 00 01",
     "bytes left over": HEADER + "00",
     "a snapshot with gone rows": "43 01 01 ad02 00 01 01 00",

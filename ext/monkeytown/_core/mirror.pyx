@@ -121,6 +121,11 @@ cdef class _Applier(Unpacker):
             raise WireError("unused bits are set")
         return mask
 
+    cdef int check_seen(self, Table table, int32_t slot, int32_t stamp) except -1:
+        if table.rows.spawned[slot] == stamp:
+            raise WireError("a row changes in the message that it enters in")
+        return 0
+
     cdef int take_residual_columns(self, Table table, int32_t stamp) except -1:
         cdef int32_t n = table.rows.size, count, found
         cdef const uint8_t *mask
@@ -141,6 +146,7 @@ cdef class _Applier(Unpacker):
                     self.store_contents(column, self.slots, found, stamp)
                     column.corrected_slots = [self.slots[i] for i in range(found)]
                     for i in range(found):
+                        self.check_seen(table, self.slots[i], stamp)
                         table.rows.dirty[self.slots[i]] = 1
                 place += 1
             for lane in range(column.count):
@@ -169,6 +175,7 @@ cdef class _Applier(Unpacker):
             if not self.steps[i]:
                 continue
             slot = self.members[i]
+            self.check_seen(table, slot, stamp)
             residual = self.signed_of(column, self.steps[i])
             target.wire[slot] = <int32_t>(<uint32_t>target.wire[slot] + <uint32_t>residual)
             if column.field.kind == ANGLE:
