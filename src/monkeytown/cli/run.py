@@ -6,6 +6,7 @@ the server too is a child that is started anew.
 
 from __future__ import annotations
 
+import logging
 import shlex
 import socket
 import subprocess
@@ -66,6 +67,8 @@ def run(*, games: tuple[str, ...], bots: int, reload: bool, **flags: Any) -> Non
 
 
 def _serve_and_reload(games: Sequence[str], given: dict[str, Any]) -> None:
+    # It would announce each stop, which the person who pressed Ctrl-C knows of.
+    logging.getLogger("watchfiles").setLevel(logging.ERROR)
     flags = [part for name, value in given.items() for part in ("--" + name.replace("_", "-"), str(value))]
     watchfiles.run_process(
         *{_folder(game) for game in games},
