@@ -13,6 +13,9 @@ PORT ?= 8000
 BOTS ?= 20
 ARGS ?=
 
+# Not the blocks of code in the documentation: those are laid out to be read.
+PYTHON_SOURCES := src tests benchmarks setup.py
+
 BIN := $(VENV)/bin
 CORE := $(shell find ext -type f 2>/dev/null)
 CORE_MODULES = $(patsubst ext/monkeytown/_core/%.pyx,monkeytown._core.%,$(wildcard ext/monkeytown/_core/*.pyx))
@@ -79,7 +82,7 @@ check: lint types stubs javascript coverage ## Lint, types, stubs, JavaScript sy
 .PHONY: lint
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff format --check $(PYTHON_SOURCES)
 	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint ext
 
 .PHONY: types
@@ -103,7 +106,7 @@ coverage: $(VENV)/.dev
 .PHONY: format
 format: $(VENV)/.dev ## Format the Python sources and mend what ruff can
 	$(BIN)/ruff check --fix .
-	$(BIN)/ruff format .
+	$(BIN)/ruff format $(PYTHON_SOURCES)
 
 # ---- bench ----
 

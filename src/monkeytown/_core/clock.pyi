@@ -5,6 +5,7 @@ from typing_extensions import disjoint_base
 AVAILABLE: Final[bool]
 
 def now() -> int: ...
+
 @disjoint_base
 class Alarm:
     def __init__(self) -> None: ...

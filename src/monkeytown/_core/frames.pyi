@@ -1,6 +1,7 @@
 from typing_extensions import Buffer, disjoint_base
 
 def frame(payload: Buffer, *, text: bool = False, mask: bytes | None = None) -> bytes: ...
+
 @disjoint_base
 class ReadBuffer:
     @property
