@@ -155,6 +155,9 @@ class Chaos:
         ids = self.twin.ids(table.name)
         spec = table.fields[b % len(table.fields)]
         one = ids[raw % len(ids)] if ids else None
+        if 10 <= code <= 14:  # motion is for numbers
+            numeric = [field for field in table.fields if field.type in NUMBERS]
+            spec = numeric[b % len(numeric)] if numeric else spec
         if code <= 2 and not table.single:
             self._spawn(table, b % 12 if code == 2 else 1, b, raw)
         elif code == 3 and one is not None and not table.single:
