@@ -83,7 +83,7 @@ check: lint types stubs javascript coverage ## Lint, types, stubs, JavaScript sy
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check $(PYTHON_SOURCES)
-	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint ext
+	PATH="$(abspath $(BIN)):$$PATH" cython-lint ext
 
 .PHONY: types
 types: $(VENV)/.dev
