@@ -98,7 +98,7 @@ def game_place(reader: Mirror, spec: FieldSpec, wire: Any) -> Any:
     return spec.values[wire] if spec.type == "enum" else wire
 
 
-@examples(250)
+@examples(500)
 @given(specs=schemas(), schedule=schedules(9), first_tick=FIRST_TICKS)
 def test_from_every_base_a_reader_equals_the_model(
     specs: tuple[TableSpec, ...], schedule: list[list[Order]], first_tick: int
@@ -119,7 +119,7 @@ def test_from_every_base_a_reader_equals_the_model(
         assert_reads(reader_of(twin, snapshots[twin.tick]), twin)
 
 
-@examples(150)
+@examples(350)
 @given(specs=schemas(), schedule=schedules(30), first_tick=FIRST_TICKS)
 def test_readers_that_skip_stay_equal_for_good(
     specs: tuple[TableSpec, ...], schedule: list[list[Order]], first_tick: int
@@ -139,7 +139,7 @@ def test_readers_that_skip_stay_equal_for_good(
             assert_reads(reader, twin)
 
 
-@examples(150)
+@examples(350)
 @given(specs=schemas(), schedule=schedules(12), first_tick=FIRST_TICKS, stride=st.integers(1, 4))
 def test_a_mirror_can_be_read_like_the_original(
     specs: tuple[TableSpec, ...], schedule: list[list[Order]], first_tick: int, stride: int
@@ -201,7 +201,7 @@ def edited(frame: bytes, edits: list[tuple[str, int, int]]) -> bytes:
     return bytes(data)
 
 
-@examples(400)
+@examples(700)
 @given(
     specs=schemas(),
     schedule=schedules(5),

@@ -64,7 +64,7 @@ def brought_up_to_date(
     return found
 
 
-@examples(150)
+@examples(300)
 @given(specs=schemas(), schedule=schedules(9))
 def test_from_every_base_a_json_client_equals_the_model(
     specs: tuple[TableSpec, ...], schedule: list[list[Order]]
@@ -114,7 +114,7 @@ class Owner:
                 assert row == mine[spec.name].get(id, empty)
 
 
-@examples(200)
+@examples(350)
 @given(specs=schemas(private=True), schedule=schedules(20), stride=st.integers(1, 3))
 def test_owners_know_their_own_rows_and_no_others(
     specs: tuple[TableSpec, ...], schedule: list[list[Order]], stride: int
