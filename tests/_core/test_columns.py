@@ -104,3 +104,12 @@ def test_what_numpy_writes_to_a_free_slot_is_nobodys_business(room: Room) -> Non
     heir = room.monkeys.spawn()
     assert (heir.slot, heir.x, heir.coins) == (1, 0.0, 0)
     assert room.wire(heir)["x"] == 20
+
+
+def test_every_column_is_found_by_its_field(room: Room) -> None:
+    room.monkeys.spawn(x=2.0)
+    assert numpy.asarray(room.monkeys.column("x")).tolist() == [2.0]
+    with pytest.raises(KeyError):
+        room.monkeys.column("id")
+    with pytest.raises(AttributeError, match="no column 'y_'"):
+        _ = room.monkeys.y_

@@ -60,10 +60,17 @@ cdef class Table:
         return cls
 
     def __getattr__(self, str name):
+        try:
+            return self.column(name)
+        except KeyError:
+            raise AttributeError(f"table {self.name} has no column {name!r}") from None
+
+    def column(self, str name not None):
+        """The column of a field, also of one whose name `table.name` means something else by. KeyError if there is none."""
         field = getattr(self.entity, name, None)
         if isinstance(field, Field):
             return self.columns[field.index]
-        raise AttributeError(f"table {self.name} has no column {name!r}")
+        raise KeyError(name)
 
     def __repr__(self):
         return f"<table {self.name}: {self.rows.size} of {self.rows.capacity} {self.entity.__name__}>"
@@ -84,7 +91,7 @@ cdef class Table:
 
     def bind_ref(self, str field not None, Table target not None):
         """Tells a `ref` field which table its ids are looked up in."""
-        column = <Column?>getattr(self, field)
+        column = <Column>self.column(field)
         if column.field.kind != REF:
             raise SchemaError(f"{column.field!r} is not a ref")
         column.target = target
