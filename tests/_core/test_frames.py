@@ -184,3 +184,18 @@ def test_masked_frames_are_read_back(payload: bytes, mask: bytes) -> None:
 def test_a_mask_has_four_bytes() -> None:
     with pytest.raises(ValueError, match="four bytes"):
         frame(b"", mask=b"123")
+
+
+@given(chunks=st.lists(st.binary(max_size=200), max_size=20))
+def test_no_bytes_at_all_make_it_hold_more_than_a_message_or_lose_count(chunks: list[bytes]) -> None:
+    reader = Recorder()
+    for chunk in chunks:
+        reader.feed(chunk)
+        assert reader.held <= LIMIT + 14
+    if not reader.stopped:
+        raw = sum(
+            len(frame(payload, mask=b"mask")) if kind == "binary" else len(payload)
+            for kind, payload in reader.got
+        )
+        # Lengths may be written in more bytes than they need.
+        assert raw + reader.held <= sum(map(len, chunks))

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import socket
 import threading
@@ -124,6 +125,9 @@ async def running(
 async def _serve(games: Sequence[type[Game]], settings: Settings, sock: socket.socket) -> None:
     server, about = _build(games, settings, sock, ())
     server.takes_signals = True
+    # What is loaded by now stays: the collector need not look at it in the middle of a tick.
+    gc.collect()
+    gc.freeze()
     log.info("serving", url=about.url, games=[game.name for game in games])
     await server.serve([sock])
     log.info("stopped")
