@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from benchmarks import report
+from tests.node import find
 
 HERE = Path(__file__).parent
 OUT = HERE / "out"
@@ -40,9 +40,7 @@ def bare() -> Path:
 
 @pytest.fixture(scope="session")
 def node() -> str:
-    path = shutil.which("node")
-    assert path, "Node is missing; on Debian: apt-get install nodejs npm"
-    return path
+    return str(find())
 
 
 @pytest.fixture(scope="session")

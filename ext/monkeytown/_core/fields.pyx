@@ -163,9 +163,9 @@ cdef class Field:
     def __repr__(self):
         return f"<{self.type} field {self.owner}.{self.name}>"
 
-    def bind(self, str owner not None, str name not None, int index):
+    def bind(self, str owner not None, str name not None, int place):
         """Called once by the class that the field belongs to."""
-        self.owner, self.name, self.index = owner, name, index
+        self.owner, self.name, self.index = owner, name, place
 
     def repeated(self, int count):
         """The same field as an array of `count` places."""

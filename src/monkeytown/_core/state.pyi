@@ -27,7 +27,7 @@ class Row(Holder):
         """Its place in the columns of its table."""
 
     @property
-    def table(self) -> Table[Any] | None: ...
+    def table(self) -> Table[Any]: ...
     @property
     def alive(self) -> bool:
         """False once the entity is gone; its fields then raise Gone."""

@@ -87,9 +87,14 @@ class Room(Emitter):
         self.layout: Layout | None = input_layout(self.schema)
         self.position: Position | None = None
         self.players: dict[str, Player] = {}
-        self.entity: Any = None
+        self._own: tuple[Table[Any], int] | None = None
         self.inputs_sent = 0
         self.input_seen = 0
+
+    @property
+    def entity(self) -> Any:
+        """This player's own entity, or None. Looked up by its id: a snapshot makes every row anew."""
+        return None if self._own is None else self._own[0].get(self._own[1])
 
     @property
     def tables(self) -> dict[str, Table[Any]]:
@@ -161,7 +166,8 @@ class Room(Emitter):
         if private.input_seen is not None:
             self.input_seen = private.input_seen
         if private.names_entity:
-            self.entity = private.entity
+            entity = private.entity
+            self._own = None if entity is None else (entity.table, entity.id)
 
     def _receive_event(self, event: GameEvent) -> None:
         self.emit("event", {"event": event.event, "data": event.data})

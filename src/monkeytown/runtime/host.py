@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
@@ -58,7 +59,7 @@ class HostedRoom:
         if room.closed is not None:
             self._end()
         elif room.tick_rate:
-            self._beat = host.ticker.add(room.tick_rate, self.tick)
+            self._beat = host.ticker.add(room.tick_rate, self.step, self.deliver)
         else:
             self._set_timer()
 
@@ -97,24 +98,29 @@ class HostedRoom:
 
     # Time
 
-    def tick(self, steps: int) -> None:
-        """That many steps, then whoever reads is brought to now, once."""
+    def step(self, steps: int) -> None:
+        """Moves the room by that many ticks."""
+        with self._contained():
+            for _ in range(steps):
+                self.room.step()
+            self._host.metrics.ticks += steps
+            self._settle()
+
+    def deliver(self) -> None:
+        """Brings whoever reads to now, once, however many ticks that is."""
+        with self._contained():
+            for audience in self.audiences:
+                audience.deliver(self.room)
+
+    @contextmanager
+    def _contained(self) -> Iterator[None]:
+        """What fails here is not the rules' fault, which the room catches, but ours: other rooms must not pay for it."""
         try:
-            self._tick(steps)
+            yield
         except Exception:
-            # Not the rules' fault, which the room catches, but ours: other rooms must not pay for it either.
             log.exception("a room failed", game=self.room.name, room=self.room.id)
             self._host.metrics.rooms_failed += 1
             self.dispose()
-
-    def _tick(self, steps: int) -> None:
-        room = self.room
-        for _ in range(steps):
-            room.step()
-        self._host.metrics.ticks += steps
-        self._settle()
-        for audience in self.audiences:
-            audience.deliver(room)
 
     def advance(self) -> None:
         """A room without ticks moves to the time it is, before anything happens in it."""
@@ -129,7 +135,8 @@ class HostedRoom:
         if self._ended:
             return
         if not self.room.tick_rate:
-            self.tick(1)
+            self.step(1)
+            self.deliver()
             self._set_timer()
             return
         notified = self._settle()
