@@ -7,9 +7,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.node import find
 
 from benchmarks import report
-from tests.node import find
 
 HERE = Path(__file__).parent
 OUT = HERE / "out"
