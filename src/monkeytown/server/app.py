@@ -33,6 +33,7 @@ from monkeytown.server import web
 from monkeytown.server.headers import HEADERS
 from monkeytown.server.health import Health
 from monkeytown.server.http import guarded
+from monkeytown.server.logs import configure
 from monkeytown.server.settings import Settings
 
 __all__ = ["RunningServer", "application", "running", "serve"]
@@ -101,6 +102,7 @@ class _Server(uvicorn.Server):
 def serve(games: Sequence[type[Game]], settings: Settings) -> None:
     """Serves games until SIGTERM or SIGINT. Raises `StartError`."""
     with _bound(games, settings) as sock:
+        configure(settings.log_level, settings.log_format)
         uvloop.run(_serve(games, settings, sock))
 
 

@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from monkeytown.errors import StartError
 from monkeytown.readers.handshake import is_loopback
 from monkeytown.runtime.limits import Limits
+from monkeytown.server.logs import LogFormat, LogLevel
 
 __all__ = ["MIN_SECRET_BYTES", "Settings"]
 
@@ -51,6 +52,17 @@ class Settings(BaseSettings, Limits):
         default="", description="File with the certificate chain, to serve TLS without a proxy."
     )
     tls_key: str = Field(default="", description="File with the key of the certificate.")
+    log_level: LogLevel = Field(
+        default="info", description="What is logged: debug, info, warning or error, and what is graver."
+    )
+    log_format: LogFormat = Field(
+        default="console", description="console: lines for a person; json: an object a line, for a machine."
+    )
+
+    @field_validator("log_level", "log_format", mode="before")
+    @classmethod
+    def _in_small_letters(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
 
     @field_validator("origins", mode="before")
     @classmethod
