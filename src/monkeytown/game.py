@@ -105,6 +105,11 @@ class Player:
     def __repr__(self) -> str:
         return f"<Player {self.number} {self.name!r}>"
 
+    if TYPE_CHECKING:  # the game's own attributes
+
+        def __getattr__(self, name: str) -> Any: ...
+        def __setattr__(self, name: str, value: Any, /) -> None: ...
+
 
 class Players:
     """The players in the room, in the order in which they joined. Kicking one while iterating is allowed."""

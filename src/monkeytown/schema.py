@@ -9,7 +9,7 @@ import json
 import zlib
 from collections.abc import Iterator
 from enum import Enum
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar, overload
 
 from monkeytown._core.fields import Field
 from monkeytown._core.inputs import Record
@@ -242,7 +242,7 @@ class TableSpec(_Spec[E]):
     def __get__(self, game: object | None, owner: type) -> TableSpec[E] | Table[E]:
         if game is None:
             return self
-        return cast("Table[E]", _tables_of(game)[self.name])
+        raise _outside(game, self.name)
 
 
 class SingletonSpec(_Spec[E]):
@@ -255,14 +255,12 @@ class SingletonSpec(_Spec[E]):
     def __get__(self, game: object | None, owner: type) -> SingletonSpec[E] | E:
         if game is None:
             return self
-        return cast("E", _tables_of(game)[self.name].row(0))
+        raise _outside(game, self.name)
 
 
-def _tables_of(game: object) -> dict[str, Table[Any]]:
-    try:
-        return cast("dict[str, Table[Any]]", game.__dict__["_tables"])
-    except KeyError:
-        raise SchemaError(f"{type(game).__name__} has tables only inside a room") from None
+def _outside(game: object, name: str) -> SchemaError:
+    """A room puts the table itself into the game, so nobody gets here but outside of one."""
+    return SchemaError(f"{type(game).__name__}.{name}: a game has tables only inside a room")
 
 
 def table(entity: type[E], *, capacity: int = 1024) -> TableSpec[E]:

@@ -20,7 +20,9 @@ except ImportError as error:
 SIZE = 2048  # of the arena, in each direction
 EDGE = 16  # a monkey's middle stays this far inside
 WALK, RUN = 2.5, 4.5  # per tick
-TURN = 5 / 60  # radians per tick, at full turn
+TICKS = 2  # from one look at where everybody wants to go to the next
+STEERING = TICKS / 60  # the same in seconds
+TURN = 5 * STEERING  # radians in that time, at full turn
 PATCH = 32  # the ground is divided into patches of this size, each with a banana in its middle or none
 PATCHES = SIZE // PATCH
 BANANAS = 160
@@ -30,15 +32,15 @@ BREATH = 2.5  # seconds of running; walking gives them back in twice the time
 WINDED = 1.0  # who has run out of breath must get this much back
 DOWN = 1.0  # seconds that a fall lasts
 SAFE = 2.5  # seconds after it in which one cannot be made to fall again
-MEETING = 1 / 15  # seconds from one look at who touches what to the next
+MEETING = 1 / 10  # seconds from one look at who touches what to the next
 ROUND = 180  # seconds
 
-# How far each gait (down, walking, running) gets in a tick in each of the 256 directions that the wire knows.
-# In whole sixteenths, so that a monkey that walks straight on is exactly where readers expect it and costs
-# nothing to send.
+# How far each gait (down, walking, running) gets between two looks in each of the 256 directions that the wire
+# knows. In whole sixteenths a tick, so that a monkey that walks straight on is exactly where readers expect it
+# and costs nothing to send.
 ANGLES = np.arange(256) * (tau / 256)
-STEP_X = np.concatenate([np.rint(16 * speed * np.cos(ANGLES)) / 16 for speed in (0, WALK, RUN)])
-STEP_Y = np.concatenate([np.rint(16 * speed * np.sin(ANGLES)) / 16 for speed in (0, WALK, RUN)])
+STRIDE_X = np.concatenate([np.rint(16 * pace * np.cos(ANGLES)) * TICKS / 16 for pace in (0, WALK, RUN)])
+STRIDE_Y = np.concatenate([np.rint(16 * pace * np.sin(ANGLES)) * TICKS / 16 for pace in (0, WALK, RUN)])
 
 
 class Monkey(Entity):
@@ -75,13 +77,25 @@ class Jungle(Game):
     def on_create(self) -> None:
         # What players do not see of a monkey, by slot.
         slots = self.monkeys.capacity
-        self.turn, self.breath, self.down_until, self.safe_until = np.zeros((4, slots))
-        self.wants, self.winded = np.zeros((2, slots), bool)
+        self.by_slot = (*np.zeros((3, slots)), *np.zeros((2, slots), bool))
+        self.breath, self.down_until, self.safe_until = np.zeros((3, slots))
         self.banana_on = np.zeros(PATCHES * PATCHES, np.int64)  # the banana's id, by patch
+        self.look()
         for _ in range(BANANAS):
             self.plant()
+        self.every(STEERING, self.steer)
         self.every(MEETING, self.meet)
         self.every(ROUND, self.end_round)
+
+    def look(self) -> None:
+        """The monkeys as arrays. They share the columns' memory and are as long, so they are taken anew when
+        somebody comes or goes.
+        """
+        monkeys, count = self.monkeys, self.monkeys.extent
+        self.x, self.y, self.heading = map(np.asarray, (monkeys.x, monkeys.y, monkeys.heading))
+        self.running, self.stunned = np.asarray(monkeys.running), np.asarray(monkeys.stunned)
+        views = (column[:count] for column in self.by_slot)
+        self.turns, self.steps_x, self.steps_y, self.wants, self.winded = views
 
     def on_join(self, player: Player) -> None:
         monkey = self.monkeys.spawn(
@@ -92,49 +106,57 @@ class Jungle(Game):
             name=player.name,
         )
         monkey.player = player
-        player.entity = monkey
-        for column in (self.turn, self.down_until, self.safe_until, self.wants, self.winded):
+        player.entity, player.slot = monkey, monkey.slot
+        for column in (*self.by_slot, self.down_until, self.safe_until):
             column[monkey.slot] = 0
         self.breath[monkey.slot] = BREATH
+        self.look()
+
+    def on_leave(self, player: Player) -> None:
+        self.monkeys.despawn(player.entity)
+        self.look()
 
     def on_input(self, player: Player, steer: Steer) -> None:
-        slot = player.entity.slot
-        self.turn[slot] = steer.turn * TURN
-        self.wants[slot] = steer.run
+        self.turns[player.slot] = steer.turn * TURN
+        self.wants[player.slot] = steer.run
 
     def on_tick(self, dt: float) -> None:
-        monkeys, count = self.monkeys, self.monkeys.extent
-        heading, stunned = np.asarray(monkeys.heading), np.asarray(monkeys.stunned)
-        heading += self.turn[:count]
-        running = np.asarray(monkeys.running)
-        np.greater(self.wants[:count], self.winded[:count] | stunned, out=running)
-        gait = (running + np.int64(1)) * ~stunned
-        step = (np.rint(heading * (256 / tau)).astype(np.int64) & 255) + gait * 256
-        for column, steps in ((monkeys.x, STEP_X), (monkeys.y, STEP_Y)):
-            place = np.asarray(column)
-            place += steps[step]
-            np.minimum(np.maximum(place, EDGE, out=place), SIZE - EDGE, out=place)
+        self.x += self.steps_x
+        self.y += self.steps_y
+
+    def steer(self) -> None:
+        """Who runs, and where to. Between two looks at it monkeys go straight on, which costs nothing to send."""
+        self.heading += self.turns
+        np.greater(self.wants, self.winded | self.stunned, out=self.running)
+        gait = self.running + 1
+        gait[self.stunned] = 0
+        step = np.rint(self.heading * (256 / tau)).astype(np.int64)
+        step &= 255
+        step += gait << 8
+        for place, strides, steps in ((self.x, STRIDE_X, self.steps_x), (self.y, STRIDE_Y, self.steps_y)):
+            goal = np.minimum(np.maximum(place + strides[step], EDGE), SIZE - EDGE)
+            np.multiply(goal - place, 1 / TICKS, out=steps)
 
     def meet(self) -> None:
-        """Falls, breath, bananas: what need not be looked at in every tick."""
-        monkeys, slots = self.monkeys, np.flatnonzero(self.monkeys.alive)
-        running, stunned = np.asarray(monkeys.running)[slots], np.asarray(monkeys.stunned)
+        """Falls, breath, bananas: what is looked at less often still."""
+        slots = np.flatnonzero(self.monkeys.alive)
+        running, stunned = self.running[slots], self.stunned
         stunned[slots] &= self.time < self.down_until[slots]
         breath = self.breath[slots] + np.where(running, -MEETING, MEETING / 2)
         self.breath[slots] = np.minimum(breath, BREATH)
         self.winded[slots] = (breath <= 0) | (self.winded[slots] & (breath < WINDED))
-        np.asarray(monkeys.breath)[slots] = np.maximum(breath, 0) * (15 / BREATH)
+        np.asarray(self.monkeys.breath)[slots] = np.maximum(breath, 0) * (15 / BREATH)
 
-        x, y = np.asarray(monkeys.x)[slots], np.asarray(monkeys.y)[slots]
+        x, y = self.x[slots], self.y[slots]
         patch = (y // PATCH * PATCHES + x // PATCH).astype(np.int64)
         for place in np.flatnonzero((self.banana_on[patch] != 0) & ~stunned[slots]):
-            self.eat(monkeys.row(slots[place]), patch[place])
+            self.eat(self.monkeys.row(slots[place]), patch[place])
 
         runners = np.flatnonzero(running)
         walkers = np.flatnonzero(~running & (self.safe_until[slots] <= self.time))
         apart = (x[runners, None] - x[walkers]) ** 2 + (y[runners, None] - y[walkers]) ** 2
         for runner, walker in zip(*np.nonzero(apart < CONTACT**2), strict=True):
-            self.bump(monkeys.row(slots[runners[runner]]), monkeys.row(slots[walkers[walker]]))
+            self.bump(self.monkeys.row(slots[runners[runner]]), self.monkeys.row(slots[walkers[walker]]))
 
     def eat(self, monkey: Monkey, patch: int) -> None:
         if not self.banana_on[patch]:  # another monkey on the patch was first

@@ -23,6 +23,8 @@ class Encoding(StrEnum):
     BINARY = "binary"
     JSON = "json"
 
+    __hash__ = str.__hash__  # keys are looked up for every read, and an enum's own is written in Python
+
 
 class Reading(NamedTuple):
     """What a read gives.

@@ -47,7 +47,8 @@ class Rules:
         self._stage = stage
         # All that a game is given is there before its own __init__, which need not call ours.
         self.game = game = game_class.__new__(game_class)
-        game.__dict__["_tables"] = tables
+        for name, table in tables.items():
+            game.__dict__[name] = table.row(0) if table.single else table
         game._stage = stage
         game.players = Players(players)
         game.random = Random(seed)

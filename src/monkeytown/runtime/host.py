@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
@@ -100,27 +99,29 @@ class HostedRoom:
 
     def step(self, steps: int) -> None:
         """Moves the room by that many ticks."""
-        with self._contained():
+        room = self.room
+        try:
             for _ in range(steps):
-                self.room.step()
+                room.step()
             self._host.metrics.ticks += steps
-            self._settle()
+            if room.notified or room.kicked or room.closed is not None:
+                self._settle()
+        except Exception:
+            self._failed()
 
     def deliver(self) -> None:
         """Brings whoever reads to now, once, however many ticks that is."""
-        with self._contained():
+        try:
             for audience in self.audiences:
                 audience.deliver(self.room)
-
-    @contextmanager
-    def _contained(self) -> Iterator[None]:
-        """What fails here is not the rules' fault, which the room catches, but ours: other rooms must not pay for it."""
-        try:
-            yield
         except Exception:
-            log.exception("a room failed", game=self.room.name, room=self.room.id)
-            self._host.metrics.rooms_failed += 1
-            self.dispose()
+            self._failed()
+
+    def _failed(self) -> None:
+        """Not the rules' fault, which the room catches, but ours: other rooms must not pay for it."""
+        log.exception("a room failed", game=self.room.name, room=self.room.id)
+        self._host.metrics.rooms_failed += 1
+        self.dispose()
 
     def advance(self) -> None:
         """A room without ticks moves to the time it is, before anything happens in it."""
