@@ -8,10 +8,11 @@ import pytest
 
 from monkeytown import schema
 from monkeytown._core import delta, mirror
+from monkeytown.errors import WireError
 from monkeytown.position import Position
 from tests import naive_client, naive_reader
 from tests.naive_reader import NaiveReader
-from tests.naive_wire import Cursor
+from tests.naive_wire import Cursor, NaiveWireError
 from tests.twin import declared_game, specs_of
 from tests.vectors import make
 
@@ -23,6 +24,17 @@ NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
 def vector(name: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text())
     return found
+
+
+BROKEN = [
+    pytest.param(name, told["hex"], id=f"{name}-{told['rule']}")
+    for name in NAMES
+    for told in vector(name).get("broken", [])
+]
+
+
+def test_there_are_broken_ones() -> None:
+    assert len(BROKEN) > 50
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +92,29 @@ def test_the_core_reads_them(name: str) -> None:
         onward.apply(delta.snapshot(tables, position.epoch, position.tick))
         assert make.plain(onward.tables) == frame["state"]
         assert make.plain(onward.steps) == frame["steps"]
+
+
+@pytest.mark.parametrize(("name", "broken"), BROKEN)
+def test_the_naive_reader_refuses_what_is_broken(name: str, broken: str) -> None:
+    document = vector(name)
+    reader = NaiveReader(document["schema"])
+    for frame in document["frames"]:
+        reader.apply(bytes.fromhex(frame["hex"]))
+    with pytest.raises(NaiveWireError):
+        reader.apply(bytes.fromhex(broken))
+
+
+@pytest.mark.parametrize(
+    ("name", "broken"), [one for one in BROKEN if str(one.values[1])[:2] in ("", f"{GAME_STATE:x}")]
+)
+def test_the_core_refuses_what_is_broken(name: str, broken: str) -> None:
+    document = vector(name)
+    tables = tuple(schema.Schema(declared_game(specs_of(document["schema"]["tables"]))).build().values())
+    position: Position | None = None
+    for frame in document["frames"]:
+        position = mirror.apply(bytes.fromhex(frame["hex"]), tables, position)
+    with pytest.raises(WireError):
+        mirror.apply(bytes.fromhex(broken), tables, position)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -11,10 +11,11 @@ Each file is a schema and the messages that one client receives or sends, with w
                              "acknowledgedInput": number},         only if the frame is a `private`
                  "event": {"kind", "number", "body"}}],            only if it is a message with a map
      "inputs": [{"hex", "number", "acknowledged", "fields": {field: wire value}}],
-     "messages": [{"hex", "name", "body"}]}                        other messages of a client
+     "messages": [{"hex", "name", "body"}],                        other messages of a client
+     "broken": [{"rule", "hex"}]}                                  each must be refused by a reader that has read the frames
 
-State, steps and private values come from tests/model.py, never from the bytes. Run by hand, when wire.md
-changes.
+State, steps and private values come from tests/model.py, never from the bytes; what is broken comes from broken.py. Run
+by hand, when wire.md changes.
 """
 
 import json
@@ -84,10 +85,10 @@ Scenario = Callable[[], Recorder]
 
 
 def all_documents() -> dict[str, dict[str, Any]]:
-    from tests.vectors import scenarios, sessions
+    from tests.vectors import broken, scenarios, sessions
 
     every = scenarios.SCENARIOS | sessions.SCENARIOS
-    return {name: scenario().document(name) for name, scenario in every.items()}
+    return {name: scenario().document(name) for name, scenario in every.items()} | broken.documents()
 
 
 def text_of(document: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ describe("a broken message", () => {
         const model = new Model(spec, seeded(3));
         const state = new State(spec);
         for (const slot of [0, 1, 3]) model.spawn(0, slot, [slot * 10, "n"]);
+        model.spawn(1, 0, [1]);
         model.commit();
         feed(state, model.snapshot());
         return { model, state };

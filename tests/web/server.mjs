@@ -125,6 +125,14 @@ export class FakeRoom {
         this.spec = spec;
         this.model = new Model(spec, seeded(1));
         if (spec.tables[0].name === "monkeys") this.model.spawn(0, 0, [160, 320, 0]);
+        spec.tables.forEach(({ single }, number) => {
+            if (single)
+                this.model.spawn(
+                    number,
+                    0,
+                    this.model.columns[number].map(() => 0),
+                );
+        });
         this.model.commit();
     }
 

@@ -204,6 +204,7 @@ describe("the state decoder", () => {
             );
         model.spawn(0, 1, values(11));
         model.spawn(0, 2, values(22));
+        model.spawn(2, 0, new Array(10).fill(0));
         model.commit();
         feed(state, model.snapshot());
         const given = feed(

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
-import { test } from "node:test";
+import { mock, test } from "node:test";
 
 import {
     InputLayout,
@@ -14,6 +14,7 @@ import {
     encodeMessage,
     openMessage,
 } from "../../src/monkeytown/web/client/wire.js";
+import { connected, fakeNetwork } from "./server.mjs";
 
 const FOLDER = new URL("../vectors/", import.meta.url);
 const KINDS = new Map(
@@ -152,4 +153,24 @@ for (const { name, messages } of documents.filter((document) => document.message
             assert.equal(hexOf(encodeMessage(Kind[kind.toUpperCase()], map)), hex, kind);
         }
     });
+}
+
+for (const { name, schema, frames, broken } of documents.filter((document) => document.broken)) {
+    for (const { rule, hex } of broken) {
+        test(`a client refuses what is broken: ${name}: ${rule}`, async () => {
+            mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
+            try {
+                const { client, socket } = await connected(fakeNetwork());
+                const joining = client.join(schema.gameId);
+                socket.say(Kind.SCHEMA, schema);
+                for (const frame of frames) socket.deliver(bytesOf(frame.hex));
+                await joining;
+                assert.equal(socket.closed, null);
+                socket.deliver(bytesOf(hex));
+                assert.equal(socket.closed?.code, 4400);
+            } finally {
+                mock.timers.reset();
+            }
+        });
+    }
 }

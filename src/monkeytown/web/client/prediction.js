@@ -84,6 +84,6 @@ export function bend(column, slots, residuals, { touched, frame }) {
 export function demandNone(table, slots, residuals) {
     for (let i = 0; i < slots.length; i++) {
         if (residuals[i] !== 0 && table.born[slots[i]] === table.frame)
-            throw new WireError("a residual for a row that has just entered");
+            throw new WireError("a row changes in the message that it enters in");
     }
 }

@@ -215,6 +215,7 @@ export class Room extends Emitter {
     }
 
     #left({ playerId }) {
+        if (typeof playerId !== "string") throw new WireError("player_left has a playerId");
         const player = this.players.get(playerId);
         if (player === undefined) return;
         this.players.delete(playerId);

@@ -136,6 +136,8 @@ export class State {
             visit(this.tables[next++], parts);
         }
         visitUpTo(this.tables.length);
+        for (const { single, size, ids, name } of this.tables)
+            if (single && (size !== 1 || ids[0] === 0)) throw new WireError(`${name} is without its one row`);
     }
 
     #gone(table, reader) {
@@ -224,6 +226,7 @@ export class State {
         const count = some < 0 ? picked.length : some;
         for (let i = 0; i < count; i++) {
             const slot = picked[some < 0 ? i : places[i]];
+            if (table.born[slot] === table.frame) throw new WireError("a row changes in the message that it enters in");
             column.items[slot] = readItem(column, reader);
             table.touched[slot] = table.frame;
         }
@@ -278,6 +281,7 @@ export class State {
     }
 
     #own(number, id) {
+        if ((number === NO_TABLE) !== (id === 0)) throw new WireError(`an entity ${id} in table ${number}`);
         if (number !== NO_TABLE && number >= this.tables.length) throw new WireError(`an entity in table ${number}`);
         this.ownTable = number;
         this.ownId = id;
