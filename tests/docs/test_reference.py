@@ -7,6 +7,7 @@ import click
 import monkeytown
 from monkeytown.cli import monkeytown as command_line
 from monkeytown.cli.settings import fields, shown, variable
+from monkeytown.client.link import BAD_DATA
 from monkeytown.errors import ERROR_CODES
 from monkeytown.game import HOOKS
 from monkeytown.protocol.close import CloseCode
@@ -27,6 +28,15 @@ def test_every_close_code_is_in_the_table():
         [str(code.value), code.name, code.reason, "yes" if code.may_return else "no"] for code in CloseCode
     ]
     assert table(ERRORS, "close code") == rows
+
+
+def test_the_codes_that_clients_close_with_are_in_the_table():
+    script = (ROOT / "src/monkeytown/web/client/client.js").read_text()
+    codes = {str(BAD_DATA), *re.findall(r"^const (?:NORMAL|BROKEN_MESSAGE) = (\d+);$", script, re.MULTILINE)}
+    assert {code for code, _ in table(ERRORS, "a client's code")} == codes
+    silence = re.search(r"^const SILENCE = (\d+)000;$", script, re.MULTILINE)
+    assert silence
+    assert f"nothing for {silence[1]} seconds" in ERRORS.read_text()
 
 
 def leaves(command: click.Command, path: str = "monkeytown") -> dict[str, click.Command]:

@@ -272,7 +272,7 @@ describe("a lost connection", () => {
         const seen = watch(client, "reconnecting");
         await clock.pass(8500);
         assert.equal(seen.length, 1);
-        assert.notEqual(socket.closed, null);
+        assert.equal(socket.closed.code, 1000);
         client.close();
     });
 

@@ -165,7 +165,7 @@ export interface Reconnecting {
     attempt: number;
     /** Milliseconds until this attempt. */
     delay: number;
-    /** The close code that ended the last connection. */
+    /** The close code that ended the last connection: 4400 if what the server sent broke the wire, 1006 if it fell silent. */
     code: number;
     reason: string;
 }
