@@ -8,6 +8,7 @@ import pytest
 
 from monkeytown import Entity, Game, Player, SchemaError, Timer, singleton, uint
 from monkeytown.game import HOOKS, MAX_TICK_RATE
+from monkeytown.games.jungle import Jungle
 from monkeytown.room.room import Room
 
 
@@ -86,6 +87,8 @@ class TestWhatAGameIsGiven:
     def test_tables_exist_in_a_room_only(self) -> None:
         with pytest.raises(SchemaError, match="only inside a room"):
             _ = Dots().dot
+        with pytest.raises(SchemaError, match="only inside a room"):
+            _ = Jungle().monkeys
 
     def test_dice_are_those_of_the_seed(self) -> None:
         rolls = [Room(Dots, room_id="r", seed=seed).game.random.random() for seed in (1, 1, 2)]

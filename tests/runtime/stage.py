@@ -132,13 +132,18 @@ class Clock:
 
 
 class RecordingAudience(Audience):
-    """Counts deliveries."""
+    """Counts what it sends, each thing once it is prepared."""
 
     def __init__(self, room: Room) -> None:
         self.ticks: list[int] = []
+        self._prepared: list[int] = []
 
-    def deliver(self, room: Room) -> None:
-        self.ticks.append(room.tick)
+    def prepare(self, room: Room) -> None:
+        self._prepared.append(room.tick)
+
+    def send(self) -> None:
+        self.ticks.append(self._prepared.pop())
+        assert not self._prepared
 
 
 class Client:

@@ -119,17 +119,18 @@ class TestAFailingRoom:
         assert player.closed is None
         assert host.rooms == {}
 
+    @pytest.mark.parametrize("part", ["prepare", "send"])
     def test_an_error_of_our_own_ends_one_room_too(
-        self, clock: Clock, client: Make, monkeypatch: Any
+        self, part: str, clock: Clock, client: Make, monkeypatch: Any
     ) -> None:
         broken, fine = client(), client()
         hosted = broken.join("dots")
         other = fine.join("turns")
 
-        def fails(room: Any) -> None:
+        def fails(*_: Any) -> None:
             raise MemoryError("in the audience")
 
-        monkeypatch.setattr(audience(hosted), "deliver", fails)
+        monkeypatch.setattr(audience(hosted), part, fails)
         with structlog.testing.capture_logs() as logs:
             clock.run(0.1)
         assert [entry["event"] for entry in logs] == ["a room failed"]

@@ -40,6 +40,9 @@ class WebSocketAudience:
         self.group = Group(window=ceil(window * (room.tick_rate or EVENTS_PER_SECOND)))
         self._members: dict[Member, GameConnection] = {}
         self._owed: set[Member] = set()
+        self._frames: list[tuple[int, bytes]] = []
+        """By cohort, from `prepare` to `send`."""
+        self._position = room.position
         self._metrics = metrics
         self._now = now
 
@@ -53,13 +56,14 @@ class WebSocketAudience:
         self._members.pop(member, None)
         self._owed.discard(member)
 
-    def deliver(self, room: Room) -> None:
-        """Brings everyone who may be sent to to where the room stands."""
+    def prepare(self, room: Room) -> None:
+        """Makes ready what brings everyone who may be sent to to where the room stands."""
         group = self.group
+        self._frames.clear()
         if not len(group):
             return
-        epoch, tick = room.position
-        frames: list[tuple[int, bytes]] = []
+        self._position = _, tick = room.position
+        frames = self._frames
         for cohort, (base, channel) in enumerate(group.due(tick, self._now())):
             reading = room.read(base, EVERYTHING, CHANNELS[channel])
             if reading.frame is None:
@@ -72,7 +76,14 @@ class WebSocketAudience:
             self._owed.update(room.touched)
         if self._owed:
             self._stage_private(room)
-        for cohort, framed in frames:
+
+    def send(self) -> None:
+        """Sends what `prepare` has made ready, and what else waits."""
+        group = self.group
+        if not len(group):
+            return
+        epoch, tick = self._position
+        for cohort, framed in self._frames:
             group.send(cohort, framed, epoch, tick)
         group.flush()
         if self._owed:

@@ -37,8 +37,11 @@ PROMPT_RATE = 20
 class Audience(Protocol):
     """The readers of one kind in one room."""
 
-    def deliver(self, room: Room) -> None:
-        """The room has moved: brings its readers to now."""
+    def prepare(self, room: Room) -> None:
+        """The room has moved: makes ready what brings its readers to now."""
+
+    def send(self) -> None:
+        """Sends what was made ready, unless the room has ended meanwhile."""
 
 
 class HostedRoom:
@@ -58,7 +61,7 @@ class HostedRoom:
         if room.closed is not None:
             self._end()
         elif room.tick_rate:
-            self._beat = host.ticker.add(room.tick_rate, self.step, self.deliver)
+            self._beat = host.ticker.add(room.tick_rate, self.step, (self.prepare, self.send))
         else:
             self._set_timer()
 
@@ -109,11 +112,18 @@ class HostedRoom:
         except Exception:
             self._failed()
 
-    def deliver(self) -> None:
-        """Brings whoever reads to now, once, however many ticks that is."""
+    def prepare(self) -> None:
+        """Makes ready what brings whoever reads to now, once, however many ticks that is."""
         try:
             for audience in self.audiences:
-                audience.deliver(self.room)
+                audience.prepare(self.room)
+        except Exception:
+            self._failed()
+
+    def send(self) -> None:
+        try:
+            for audience in self.audiences:
+                audience.send()
         except Exception:
             self._failed()
 
@@ -137,7 +147,8 @@ class HostedRoom:
             return
         if not self.room.tick_rate:
             self.step(1)
-            self.deliver()
+            self.prepare()
+            self.send()
             self._set_timer()
             return
         notified = self._settle()

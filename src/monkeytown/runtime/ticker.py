@@ -11,7 +11,7 @@ waits for the next turn of the loop. One that is late by more than a quarter of 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from itertools import count
 from typing import Protocol
@@ -39,7 +39,7 @@ CATCH_UP = 2
 GIVE_UP = SECOND // 4
 """Nanoseconds: whoever is later does not try to catch up."""
 
-PHASES = 4
+PHASES = 2
 
 
 class Waker(Protocol):
@@ -105,12 +105,12 @@ def make_waker(loop: asyncio.AbstractEventLoop) -> Waker:
 
 
 class Beat:
-    """One room's place in time. `call(steps)` is called when steps are due, `then()` when all that were due are done."""
+    """One room's place in time. `call(steps)` is called when steps are due, and `then`, one by one, what follows."""
 
     __slots__ = ("active", "call", "phase", "rate", "then", "turn")
 
     def __init__(
-        self, rate: int, phase: int, turn: int, call: Callable[[int], None], then: Callable[[], None] | None
+        self, rate: int, phase: int, turn: int, call: Callable[[int], None], then: Sequence[Callable[[], None]]
     ) -> None:
         self.rate = rate
         self.phase = phase
@@ -153,7 +153,7 @@ class Ticker:
             heappop(self._queue)
         return self._queue[0][0] if self._queue else None
 
-    def add(self, rate: int, call: Callable[[int], None], then: Callable[[], None] | None = None) -> Beat:
+    def add(self, rate: int, call: Callable[[int], None], then: Sequence[Callable[[], None]] = ()) -> Beat:
         """From the next whole interval on, `rate` times a second, in the emptiest phase."""
         load = self._load.setdefault(rate, [0] * PHASES)
         phase = load.index(min(load))
@@ -171,9 +171,10 @@ class Ticker:
             self._arm()
 
     def run(self) -> None:
-        """Calls every beat that is due, once, and then has each do what follows.
+        """Calls every beat that is due, once, and has each do what follows: all of them one thing, then the next.
 
-        Rules first, sends after: what one room's rules leave in the processor's caches, the next one's use.
+        A thousand sends leave nothing of ours in the processor's caches. So all rules run in one go, then all states are
+        encoded, and then all is sent.
         """
         self.metrics.wakeups += 1
         self._running = True
@@ -183,9 +184,10 @@ class Ticker:
                 _, _, beat = heappop(self._queue)
                 late.append(beat)
                 beat.call(self._steps(beat, self._now() - deadline))
-            for beat in late:
-                if beat.then is not None and beat.active:
-                    beat.then()
+            for turn in range(max((len(beat.then) for beat in late), default=0)):
+                for beat in late:
+                    if beat.active and turn < len(beat.then):
+                        beat.then[turn]()
         finally:
             self._running = False
             for beat in late:
