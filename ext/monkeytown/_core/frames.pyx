@@ -101,6 +101,12 @@ cdef class FrameReader:
     def frame_received(self, head: int, raw: bytes) -> None:
         """Any other frame, as it arrived; `head` is its first byte. Of one that declares too much, the header only."""
 
+    def reading_ended(self) -> None:
+        """The peer sends no more; told by who reads the socket, unless that is a transport."""
+
+    def reading_failed(self, error: Exception) -> None:
+        """The socket cannot be read any more, or what came from it could not be dealt with; told like `reading_ended`."""
+
     cdef int on_binary(self, unsigned char* payload, Py_ssize_t length) except -1:
         self.binary_received(PyBytes_FromStringAndSize(<char*> payload, length))
         return 0

@@ -12,6 +12,7 @@ import socket
 import time
 from typing import TYPE_CHECKING, cast
 
+import structlog
 from websockets.exceptions import PayloadTooBig
 from websockets.frames import CloseCode as RfcCode
 from websockets.frames import Frame, Opcode
@@ -19,6 +20,7 @@ from websockets.protocol import OPEN, SEND_EOF
 from websockets.server import ServerProtocol
 
 from monkeytown._core.connection import INPUT_MALFORMED, INPUT_OTHER_SCHEMA, Connection
+from monkeytown._core.intake import Intake
 from monkeytown.protocol.close import CloseCode
 from monkeytown.protocol.codec import Codec
 from monkeytown.readers.audience import WebSocketAudience
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from monkeytown.readers.websocket import Front
 
 __all__ = ["GameConnection"]
+
+log = structlog.get_logger()
 
 # RFC 6455, 5.5: what fits into a control frame beside the code.
 REASON_BYTES = 123
@@ -71,6 +75,7 @@ class GameConnection(Connection, asyncio.BufferedProtocol):
         self._too_slow = False
         self._late = 0
         self._deadline: asyncio.TimerHandle | None = None
+        self._slot = -1
 
     # The transport
 
@@ -88,7 +93,26 @@ class GameConnection(Connection, asyncio.BufferedProtocol):
         self.attach(transport, -1 if secure else sock.fileno())
         self._front.opened(self)
 
+    def read_from(self, intake: Intake) -> None:
+        """From now on the socket is read there and not by the transport, which must do it where it decrypts."""
+        transport = self._transport
+        if transport is not None and transport.get_extra_info("ssl_object") is None:
+            transport.pause_reading()
+            self._slot = intake.add(self, transport.get_extra_info("socket").fileno())
+
+    def reading_ended(self) -> None:
+        self.eof_received()
+        if self._transport is not None:
+            self._transport.close()
+
+    def reading_failed(self, error: Exception) -> None:
+        if not isinstance(error, OSError):
+            log.error("a connection failed", exc_info=error)
+        if self._transport is not None:
+            self._transport.abort()
+
     def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_reading()
         self.detach()
         self.stop()
         if self._deadline is not None:
@@ -261,8 +285,15 @@ class GameConnection(Connection, asyncio.BufferedProtocol):
         if self._late == LATE_FRAMES:
             # Cutting it off would take the close code with it. Not listening costs nothing, and the deadline stands.
             self.stop()
-            if self._transport is not None:
+            if self._slot >= 0:
+                self._stop_reading()
+            elif self._transport is not None:
                 self._transport.pause_reading()
+
+    def _stop_reading(self) -> None:
+        if self._slot >= 0:
+            self._front.stop_reading(self._slot)
+            self._slot = -1
 
     def _cut(self) -> None:
         self.stop()

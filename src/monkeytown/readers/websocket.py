@@ -21,7 +21,9 @@ from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
+from monkeytown._core import intake
 from monkeytown._core.frames import ReadBuffer
+from monkeytown._core.intake import Intake
 from monkeytown.protocol.close import CloseCode
 from monkeytown.protocol.codec import CODECS
 from monkeytown.readers.audience import WebSocketAudience
@@ -62,6 +64,7 @@ class Front:
         self.buffer = ReadBuffer(limits.message_bytes)
         self.connections: set[GameConnection] = set()
         self.shutting_down = False
+        self._intake: Intake | None = None
         self._sweeper: asyncio.TimerHandle | None = None
 
     def opened(self, connection: GameConnection) -> None:
@@ -73,6 +76,8 @@ class Front:
         if connection in self.connections:
             self.connections.remove(connection)
             self.addresses.leave(connection.address)
+        if self.shutting_down and not self.connections:
+            self._close_intake()
 
     def start(self) -> None:
         """Begins to look after silent and stalled connections and empty rooms."""
@@ -85,6 +90,18 @@ class Front:
             self.sweep(time.monotonic())
 
         sweep()
+        if intake.AVAILABLE:
+            self._intake = Intake(self.buffer)
+            asyncio.get_running_loop().add_reader(self._intake.fileno(), self._intake.run)
+
+    def read(self, connection: GameConnection) -> None:
+        """Reads a connection that has its transport for itself now."""
+        if self._intake is not None:
+            connection.read_from(self._intake)
+
+    def stop_reading(self, slot: int) -> None:
+        if self._intake is not None:
+            self._intake.remove(slot)
 
     def sweep(self, now: float) -> None:
         """Ends connections that have been silent or stalled for too long, and rooms that nobody is in."""
@@ -110,6 +127,13 @@ class Front:
             self._sweeper.cancel()
         for connection in list(self.connections):
             connection.shutdown()
+        if not self.connections:
+            self._close_intake()
+
+    def _close_intake(self) -> None:
+        if self._intake is not None:
+            asyncio.get_running_loop().remove_reader(self._intake.fileno())
+            self._intake = None
 
     def audience(self, room: Room, window: float) -> list[Audience]:
         """The readers of a new room, all of this kind."""
@@ -248,3 +272,5 @@ class Upgrade(asyncio.Protocol):
                 protocol.feed(data)
             else:
                 protocol.data_received(data)
+        if isinstance(protocol, GameConnection) and not self._transport.is_closing():
+            self._front.read(protocol)

@@ -110,7 +110,12 @@ class Beat:
     __slots__ = ("active", "call", "phase", "rate", "then", "turn")
 
     def __init__(
-        self, rate: int, phase: int, turn: int, call: Callable[[int], None], then: Sequence[Callable[[], None]]
+        self,
+        rate: int,
+        phase: int,
+        turn: int,
+        call: Callable[[int], None],
+        then: Sequence[Callable[[], None]],
     ) -> None:
         self.rate = rate
         self.phase = phase
