@@ -66,7 +66,10 @@ def first_game(url: str) -> str:
         with urllib.request.urlopen(address, timeout=INFO_TIMEOUT) as answer:
             return str(json.load(answer)["games"][0]["name"])
     except (OSError, ValueError, LookupError) as error:
-        raise StartError(f"cannot ask {address} for its games: {error}") from error
+        why = getattr(error, "reason", error)
+        raise StartError(
+            f"cannot ask {address} for its games: {getattr(why, 'strerror', None) or why}"
+        ) from error
 
 
 async def _play(bots: Bots, seconds: float | None, attached: bool) -> None:
