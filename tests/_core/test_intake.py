@@ -125,10 +125,9 @@ def test_who_is_removed_is_not_read(intake: Intake, peers: list[Peer]) -> None:
 
 def test_a_number_that_is_used_again_belongs_to_the_new_connection(intake: Intake, peers: list[Peer]) -> None:
     old, new = peers[0], Recorder()
-    number = old.near.fileno()
-    old.near.close()
     far, near = socket.socketpair()
-    os.dup2(near.fileno(), number)
+    number = old.near.detach()
+    os.dup2(near.fileno(), number)  # closes the old connection, and its number is the new one's
     near.close()
     with far, socket.socket(fileno=number):
         intake.add(new, number)
