@@ -19,7 +19,7 @@ from monkeytown.room.room import Room
 from monkeytown.schema import Schema
 
 PLAYERS = 50
-LOOKS = 4  # ticks from one look at who touches what to the next: what is measured is one of each
+LOOKS = 6  # ticks from one look at who touches what to the next: what is measured is one of each
 
 
 class Arena:
@@ -68,7 +68,9 @@ def test_rules(benchmark: Any) -> None:
     game: Any = arena.room.game
 
     def rules() -> None:
-        for _ in range(LOOKS):
+        for tick in range(LOOKS):
+            if tick % TICKS == 0:
+                game.steer()
             game.on_tick(1 / 60)
         game.meet()
 
