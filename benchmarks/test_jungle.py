@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks import report
 from monkeytown._core.mirror import apply
-from monkeytown.games.jungle import Jungle, Steer
+from monkeytown.games.jungle import TICKS, Jungle, Steer
 from monkeytown.position import Position
 from monkeytown.room.room import Room
 from monkeytown.schema import Schema
