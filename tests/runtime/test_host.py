@@ -42,6 +42,18 @@ def test_steps_that_are_caught_up_are_read_once(clock: Clock, client: Make, host
     assert host.metrics.ticks_caught_up == 2
 
 
+def test_players_see_how_a_room_ended(clock: Clock, client: Make) -> None:
+    player = client()
+    hosted = player.join("dots")
+    clock.run(0.1)
+    hosted.room.game.close("That was it.")
+    before = hosted.room.tick
+    clock.run(0.1)
+    assert player.closed is not None
+    assert hosted.room.tick > before
+    assert audience(hosted).ticks[-1] == hosted.room.tick
+
+
 def test_time_that_is_given_up_is_not_stepped(clock: Clock, client: Make, host: Host) -> None:
     hosted = client().join("dots")
     clock.run(0.1)

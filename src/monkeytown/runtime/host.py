@@ -227,6 +227,10 @@ class HostedRoom:
                 exc_info=error.__cause__,
             )
         self._host.forget(self)
+        if closing.error is None:
+            # The room has committed once more: its players see how it ended.
+            self.prepare()
+            self.send()
         for player_id in list(self.sessions):
             self._send_away(player_id, closing.code, closing.reason)
         self.room.dispose()
