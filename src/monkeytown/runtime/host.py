@@ -58,6 +58,7 @@ class HostedRoom:
         self._advanced = host.now()
         self._timer: asyncio.TimerHandle | None = None
         self._ended = False
+        self._broken = False
         if room.closed is not None:
             self._end()
         elif room.tick_rate:
@@ -129,6 +130,7 @@ class HostedRoom:
 
     def _failed(self) -> None:
         """Not the rules' fault, which the room catches, but ours: other rooms must not pay for it."""
+        self._broken = True
         log.exception("a room failed", game=self.room.name, room=self.room.id)
         self._host.metrics.rooms_failed += 1
         self.dispose()
@@ -227,7 +229,7 @@ class HostedRoom:
                 exc_info=error.__cause__,
             )
         self._host.forget(self)
-        if closing.error is None:
+        if closing.error is None and not self._broken:
             # The room has committed once more: its players see how it ended.
             self.prepare()
             self.send()
