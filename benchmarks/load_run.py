@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Load", "Measured", "free_port", "monkeytown", "process", "wire_frame"]
+__all__ = ["LOAD_CORE", "Load", "Measured", "free_port", "monkeytown", "process", "wire_frame"]
 
 SERVER_CORE, LOAD_CORE = 0, 1
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from benchmarks import report
-from benchmarks.load_run import Load, Measured, free_port, monkeytown, process, wire_frame
+from benchmarks.load_run import LOAD_CORE, Load, Measured, free_port, monkeytown, process, wire_frame
 from monkeytown.client import connect
 
 PLAYERS = 1000
@@ -54,6 +55,7 @@ def witness(port: int) -> Iterator[Witness]:
     failures: list[BaseException] = []
 
     def run() -> None:
+        os.sched_setaffinity(0, {LOAD_CORE})  # this thread alone: the server's core is the server's
         try:
             loop.run_until_complete(watching.watch(done))
         except BaseException as error:
