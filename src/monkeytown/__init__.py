@@ -14,23 +14,10 @@ from monkeytown.errors import (
     TableFull,
     WireError,
 )
+from monkeytown.fields import angle, array, blob, boolean, enum, fixed, ref, sint, text, uint
 from monkeytown.game import Game, Player, Players, Timer
-from monkeytown.schema import (
-    Entity,
-    Input,
-    angle,
-    array,
-    blob,
-    boolean,
-    enum,
-    fixed,
-    ref,
-    singleton,
-    sint,
-    table,
-    text,
-    uint,
-)
+from monkeytown.schema import Entity, Input, singleton, table
+from monkeytown.views import area, everything
 
 __all__ = [
     "Entity",
@@ -49,10 +36,12 @@ __all__ = [
     "Timer",
     "WireError",
     "angle",
+    "area",
     "array",
     "blob",
     "boolean",
     "enum",
+    "everything",
     "fixed",
     "ref",
     "singleton",

@@ -15,8 +15,10 @@ from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from monkeytown.errors import Refusal, SchemaError
+from monkeytown.views import AreaView, Everything, everything
 
 if TYPE_CHECKING:
+    from monkeytown._core.state import Row
     from monkeytown.schema import Input
 
 __all__ = ["HOOKS", "MAX_TICK_RATE", "Game", "Player", "Players", "Stage", "Timer"]
@@ -34,7 +36,7 @@ HOOKS = (
     "on_leave",
     "on_dispose",
 )
-_RESERVED = ("on_auth", "on_drop", "on_resume", "save", "load", "view")
+_RESERVED = ("on_auth", "on_drop", "on_resume", "save", "load")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -62,6 +64,8 @@ class Stage(Protocol):
     def after(self, seconds: float, call: Callable[[], object]) -> Timer: ...
     def every(self, seconds: float, call: Callable[[], object]) -> Timer: ...
     def own(self, player: Player, before: Any, entity: Any) -> None: ...
+    def look(self, player: Player) -> None: ...
+    def show(self, player: Player) -> None: ...
 
 
 class Player:
@@ -76,6 +80,8 @@ class Player:
         """Counts the players of this room from 1; owns the rows of tables (`spawn(owner=player.number)`)."""
         self._stage = stage
         self._entity: Any = None
+        self._focus: Row | tuple[float, float] | None = None
+        self._view: Everything | None = None
 
     @property
     def entity(self) -> Any:
@@ -90,6 +96,35 @@ class Player:
     def entity(self, entity: Any) -> None:
         self._stage.own(self, self._entity, entity)
         self._entity = entity
+        self._stage.look(self)
+
+    @property
+    def focus(self) -> Any:
+        """What the player's view is around, in a game whose `view` is an area: a row, a place (x, y), or None for its entity.
+
+        Once that row is gone the view stays where it was last.
+        """
+        return self._focus
+
+    @focus.setter
+    def focus(self, focus: Row | tuple[float, float] | None) -> None:
+        before, self._focus = self._focus, focus
+        try:
+            self._stage.look(self)
+        except (TypeError, ValueError):
+            self._focus = before
+            raise
+
+    @property
+    def view(self) -> Everything | None:
+        """None: the player sees what the game's `view` shows. `everything()`, or `everything(delay=…)`, for a spectator."""
+        return self._view
+
+    @view.setter
+    def view(self, view: Everything | None) -> None:
+        if view != self._view:
+            self._view = view
+            self._stage.show(self)
 
     def send(self, event: str, data: object = None) -> None:
         """Sends an event to this player alone; it arrives in order and is not lost.
@@ -159,6 +194,8 @@ class Game:
     """
     input: ClassVar[type[Input] | None] = None
     """The layout of what players send with `player_input`; None: any map, which goes to `on_message`."""
+    view: ClassVar[AreaView | Everything | None] = None
+    """What a player sees: None or `everything()`, or `area(radius, table, …)` for what is around its entity."""
     max_players: int = 0
     """How many may be in the room; 0: no limit. Whoever comes later plays in another room."""
 
@@ -252,6 +289,8 @@ def _check_numbers(cls: type[Game]) -> None:
         raise SchemaError(
             f"{cls.__name__}.tick_rate is {cls.tick_rate!r}: use a whole number from 0 to {MAX_TICK_RATE}"
         )
+    if not (cls.view is None or isinstance(cls.view, AreaView) or cls.view == everything()):
+        raise SchemaError(f"{cls.__name__}.view is {cls.view!r}: use area(radius, table, …), everything() or None")
     if type(cls.max_players) is not int or cls.max_players < 0:
         raise SchemaError(
             f"{cls.__name__}.max_players is {cls.max_players!r}: use a whole number, 0 for no limit"

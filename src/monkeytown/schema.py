@@ -1,4 +1,4 @@
-"""What a game declares: fields, entities, inputs, tables, and the schema that they add up to.
+"""What a game declares: entities, inputs, tables, and the schema that they add up to.
 
 Floor 2, pure. Knows the compiled core's `Field`, `Row`, `Record` and `Table`; nothing of rooms or players.
 """
@@ -8,156 +8,22 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterator
-from enum import Enum
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, overload
 
+from monkeytown._core.area import Area
 from monkeytown._core.fields import Field
 from monkeytown._core.inputs import Record
 from monkeytown._core.state import Row, Table
 from monkeytown.errors import SchemaError
+from monkeytown.fields import boolean
+from monkeytown.views import AreaView, place_fields
 
 if TYPE_CHECKING:
     from monkeytown.game import Game
 
-__all__ = [
-    "Entity",
-    "Input",
-    "Schema",
-    "angle",
-    "array",
-    "blob",
-    "boolean",
-    "enum",
-    "fixed",
-    "ref",
-    "singleton",
-    "sint",
-    "table",
-    "text",
-    "uint",
-]
-
-Predict = Literal["hold", "linear"]
-Overflow = Literal["clamp", "raise"]
+__all__ = ["Entity", "Input", "Schema", "singleton", "table"]
 
 E = TypeVar("E", bound="Entity")
-M = TypeVar("M", bound=Enum)
-
-
-def fixed(
-    lo: float,
-    hi: float,
-    *,
-    step: float = 1.0,
-    predict: Predict = "hold",
-    overflow: Overflow = "clamp",
-    owner_only: bool = False,
-    default: float | None = None,
-) -> Field[float]:
-    """A number from `lo` to `hi` that travels in multiples of `step`; a plain float in the game.
-
-    `predict="linear"` is for what moves: readers go on by the last tick's change, and only what differs travels.
-    A value out of range is clamped, or raises FieldError with `overflow="raise"`; NaN always raises.
-    """
-    return Field(
-        "fixed",
-        lo=lo,
-        hi=hi,
-        step=step,
-        predict=predict,
-        overflow=overflow,
-        owner_only=owner_only,
-        default=default,
-    )
-
-
-def angle(
-    bits: int = 8, *, predict: Predict = "hold", owner_only: bool = False, default: float | None = None
-) -> Field[float]:
-    """An angle in radians, any number of turns in the game; 2**bits directions on the wire (1 to 31 bits)."""
-    return Field("angle", bits=bits, predict=predict, owner_only=owner_only, default=default)
-
-
-def uint(
-    bits: int = 32,
-    *,
-    predict: Predict = "hold",
-    overflow: Overflow = "clamp",
-    owner_only: bool = False,
-    default: int | None = None,
-) -> Field[int]:
-    """A whole number from 0 to 2**bits - 1 (`bits` from 1 to 32)."""
-    return Field(
-        "uint", bits=bits, predict=predict, overflow=overflow, owner_only=owner_only, default=default
-    )
-
-
-def sint(
-    bits: int = 32,
-    *,
-    predict: Predict = "hold",
-    overflow: Overflow = "clamp",
-    owner_only: bool = False,
-    default: int | None = None,
-) -> Field[int]:
-    """A whole number from -2**(bits - 1) to 2**(bits - 1) - 1 (`bits` from 1 to 32)."""
-    return Field(
-        "sint", bits=bits, predict=predict, overflow=overflow, owner_only=owner_only, default=default
-    )
-
-
-def boolean(*, owner_only: bool = False, default: bool = False) -> Field[bool]:
-    """True or false. In a class body the builtin `bool` may stand for `boolean()`."""
-    return Field("bool", owner_only=owner_only, default=default)
-
-
-@overload
-def enum(values: type[M], /, *, owner_only: bool = False, default: M | None = None) -> Field[M]: ...
-@overload
-def enum(*values: str, owner_only: bool = False, default: str | None = None) -> Field[str]: ...
-def enum(*values: Any, owner_only: bool = False, default: Any = None) -> Field[Any]:
-    """One of up to 256 names, or one member of an Enum class. The first is the default."""
-    if len(values) == 1 and isinstance(values[0], type) and issubclass(values[0], Enum):
-        return Field("enum", enum_class=values[0], owner_only=owner_only, default=default)
-    return Field("enum", values=values, owner_only=owner_only, default=default)
-
-
-def text(
-    max: int, *, overflow: Overflow = "clamp", owner_only: bool = False, default: str = ""
-) -> Field[str]:
-    """Text of at most `max` characters; longer text is cut, or raises FieldError with `overflow="raise"`."""
-    return Field("text", max=max, overflow=overflow, owner_only=owner_only, default=default)
-
-
-def blob(
-    max: int, *, overflow: Overflow = "clamp", owner_only: bool = False, default: bytes = b""
-) -> Field[bytes]:
-    """At most `max` bytes; more are cut, or raise FieldError with `overflow="raise"`."""
-    return Field("blob", max=max, overflow=overflow, owner_only=owner_only, default=default)
-
-
-@overload
-def ref(entity: type[E], /, *, owner_only: bool = False) -> Field[E | None]: ...
-@overload
-def ref(entity: str, /, *, owner_only: bool = False) -> Field[Any]: ...
-def ref(entity: Any, /, *, owner_only: bool = False) -> Field[Any]:
-    """Another entity of the room, or None; None too once that entity is gone.
-
-    A class that is not defined yet (or the class itself) is given by its name. Exactly one table of the game
-    holds it.
-    """
-    return Field("ref", target=entity, owner_only=owner_only)
-
-
-def array(field: Field[Any] | type[bool], n: int) -> Field[Any]:
-    """`n` values of a numeric field, `bool` or `enum` side by side, used like a list of fixed length."""
-    if field is bool:
-        field = boolean()
-    if not isinstance(field, Field) or field.type in ("text", "blob") or field.count:
-        raise SchemaError("array(field, n) takes a numeric field, bool or enum")
-    if not 1 <= n <= 1024:
-        raise SchemaError("array(field, n) takes 1 to 1024 places")
-    return field.repeated(n)
 
 
 class _Fields:
@@ -293,7 +159,8 @@ class Schema:
             raise SchemaError(f"{self.name}.input is a subclass of Input, not {self.input!r}")
         self.tables: list[dict[str, Any]] = [self._describe_table(spec) for spec in self.specs]
         self.input_description = None if self.input is None else describe_input(self.input)
-        self.hash = checksum({"input": self.input_description, "tables": self.tables})
+        self.view = game_class.view if isinstance(game_class.view, AreaView) else None
+        self.area = None if self.view is None else self._describe_area(self.view)
 
     @classmethod
     def of(cls, game_class: type[Game]) -> Schema:
@@ -313,8 +180,32 @@ class Schema:
                 tables[spec.name].spawn()
         return tables
 
-    def describe(self) -> dict[str, Any]:
-        return {"hash": self.hash, "input": self.input_description, "tables": self.tables}
+    def describe(self, *, everything: bool = False) -> dict[str, Any]:
+        """For a player who sees `everything`, or only as much as the game's view shows."""
+        description: dict[str, Any] = {"input": self.input_description, "tables": self.tables}
+        if self.area is not None and not everything:
+            description["area"] = self.area
+        return {"hash": checksum(description), **description}
+
+    def divide(self, tables: dict[str, Table[Any]]) -> Area | None:
+        """The area of one room's tables; None if everybody sees everything."""
+        if self.view is None or self.area is None:
+            return None
+        inside = [(number, tables[self.specs[number].name], "x", "y") for number in self.area["tables"]]
+        outside = [(n, tables[spec.name]) for n, spec in enumerate(self.specs) if spec.name not in self.view.tables]
+        grid = {name: self.area[name] for name in ("columns", "rows", "x", "y", "size")}
+        view = self.view
+        return Area(inside, outside, **grid, radius=view.radius, far=view.far, far_every=view.far_every if view.far else 1)
+
+    def _describe_area(self, view: AreaView) -> dict[str, Any]:
+        """The `area` of docs/reference/wire.md, section 3."""
+        specs = {spec.name: (number, spec) for number, spec in enumerate(self.specs)}
+        places = []
+        for name in view.tables:
+            if name not in specs or isinstance(specs[name][1], SingletonSpec):
+                raise SchemaError(f"{self.name}.view: {name} is no table of the game")
+            places.append(place_fields(name, {field.name: field for field in specs[name][1].entity.fields()}))
+        return {"tables": sorted(specs[name][0] for name in view.tables), **view.grid(places)._asdict()}
 
     def _describe_table(self, spec: _Spec[Any]) -> dict[str, Any]:
         fields = []

@@ -7,9 +7,11 @@ from base64 import b64encode
 
 from libc.stdint cimport int32_t, int64_t, uint32_t
 
+from monkeytown._core.area cimport Cells
 from monkeytown._core.columns cimport Column
 from monkeytown._core.fields cimport BLOB, ENUM, OBJECT, REAL, REF, SINT
 from monkeytown._core.rows cimport Rows
+from monkeytown._core.sight cimport Sight
 from monkeytown._core.state cimport Table, Tombstone
 from monkeytown._core.wire cimport Writer, mt_zigzag
 
@@ -98,6 +100,43 @@ def changes(tuple tables not None, base):
     return found
 
 
+cdef dict cell_changes(Table table, Cells cells, Sight sight, base):
+    """The same for the rows that a reader sees, whose ids of before are in `sight.shown`."""
+    cdef Rows rows = table.rows
+    cdef int32_t slot, since = table.stamp_of(0 if base is None else base)
+    cdef dict changed = {}, found = {}
+    cdef set before = sight.shown.get(table.name, set()) if base is not None else set()
+    cdef set now = set()
+    for slot in range(rows.extent):
+        if not rows.mask[slot] or sight.find(cells.cell_of[slot]) is NULL:
+            continue
+        id = str(rows.id_of(slot))
+        now.add(id)
+        values = row_values(table, slot, since, id not in before)
+        if values or id not in before:
+            changed[id] = values
+    sight.shown[table.name] = now
+    if changed:
+        found["set"] = changed
+    if before - now:
+        found["gone"] = sorted(before - now, key=int)
+    return found
+
+
+def look(tuple tables not None, Sight sight not None, base):
+    """`changes` for one reader of an area, who is taken to have them."""
+    cdef Table table
+    cdef Cells cells
+    found = {}
+    sight.advance(base is None)
+    for table in tables:
+        cells = sight.area.cells_of(table)
+        inside = table_changes(table, base) if cells is None else cell_changes(table, cells, sight, base)
+        if inside or base is None:
+            found[table.name] = inside
+    return found
+
+
 # ---- what only owners see ----
 
 
@@ -120,13 +159,23 @@ cdef bint changed_hands(Table table, int32_t owner, int64_t base):
     return False
 
 
-cdef list private_slots(Table table, int32_t owner, int32_t since, bint all_rows):
-    cdef int32_t slot
-    return [
-        slot for slot in range(table.rows.extent)
-        if table.rows.mask[slot] and table.rows.owner[slot] == owner
-        and (all_rows or table.rows.spawned[slot] > since or differs_privately(table, slot, since))
-    ]
+cdef list private_slots(Table table, int32_t owner, base, bint reset, Sight sight):
+    """The rows of an owner that have something to tell it since tick `base`, or all with `reset`; with a sight only those in it."""
+    cdef int32_t slot, since
+    cdef Cells cells = None if sight is None else sight.area.cells_of(table)
+    cdef list found = []
+    if not table.has_private:
+        return found
+    since = 0 if reset else table.stamp_of(base)
+    for slot in range(table.rows.extent):
+        if not table.rows.mask[slot] or table.rows.owner[slot] != owner:
+            continue
+        if cells is not None and not sight.shows(cells.cell_of[slot]):
+            continue
+        if reset or table.rows.spawned[slot] > since or differs_privately(table, slot, since) or (
+                cells is not None and (cells.arrived[slot] > since or sight.began(cells.cell_of[slot]) > base)):
+            found.append(slot)
+    return found
 
 
 def changed_owners(tuple tables not None, int64_t base):
@@ -148,10 +197,11 @@ def changed_owners(tuple tables not None, int64_t base):
     return owners
 
 
-def private(tuple tables not None, int32_t owner, base):
+def private(tuple tables not None, int32_t owner, base, Sight sight=None):
     """The values of a `private` message (docs/reference/wire.md, section 5) for one owner: (reset, bytes).
 
-    What changed since tick `base`; everything, with `reset` true, for None or if rows changed hands since.
+    What changed since tick `base`; everything, with `reset` true, for None or if rows changed hands since. With a sight, of the rows
+    that it shows.
     """
     cdef Writer out = Writer()
     cdef Table table
@@ -162,8 +212,7 @@ def private(tuple tables not None, int32_t owner, base):
     for table in tables:
         reset = reset or (table.has_private and changed_hands(table, owner, base))
     for table in tables:
-        slots = [] if not table.has_private else private_slots(
-            table, owner, 0 if reset else table.stamp_of(base), reset)
+        slots = private_slots(table, owner, base, reset, sight)
         if slots:
             out.put_u8(number)
             out.put_varint(len(slots))
@@ -184,7 +233,7 @@ def private(tuple tables not None, int32_t owner, base):
     return reset, out.getvalue()
 
 
-def private_values(tuple tables not None, int32_t owner, base):
+def private_values(tuple tables not None, int32_t owner, base, Sight sight=None):
     """The same for the JSON encoding: {table: {id: {field: value}}}."""
     cdef Table table
     cdef Column column
@@ -192,8 +241,7 @@ def private_values(tuple tables not None, int32_t owner, base):
     found = {}
     for table in tables:
         reset = base is None or (table.has_private and changed_hands(table, owner, base))
-        slots = [] if not table.has_private else private_slots(
-            table, owner, 0 if reset else table.stamp_of(base), reset)
+        slots = private_slots(table, owner, base, reset, sight)
         if slots:
             found[table.name] = {
                 str(table.rows.id_of(slot)): {

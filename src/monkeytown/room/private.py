@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 import msgspec
 
 from monkeytown._core import values
+from monkeytown._core.sight import Sight
 from monkeytown._core.state import Table
 from monkeytown._core.wire import Writer
 from monkeytown.room.encoded import Encoding
 from monkeytown.room.member import Member
+from monkeytown.room.view import EVERYTHING
 
 __all__ = ["ENTITY", "RESET", "VALUES", "Private", "private_part"]
 
@@ -48,7 +50,8 @@ def private_part(
     tables: tuple[Table[Any], ...], member: Member, base: int | None, encoding: Encoding
 ) -> Private | None:
     """What a player who stands at tick `base` (None: nowhere) must be told for itself; None if nothing."""
-    reset, sections = values.private(tables, member.number, base)
+    sight = None if member.view is EVERYTHING else member.sight
+    reset, sections = values.private(tables, member.number, base, sight)
     flags = 0
     if base is None or member.entity_tick > base:
         flags |= ENTITY
@@ -59,7 +62,7 @@ def private_part(
     if not flags:
         return None
     if encoding is Encoding.JSON:
-        return Private(flags, _json_body(tables, member, None if reset else base, flags))
+        return Private(flags, _json_body(tables, member, None if reset else base, flags, sight))
     body = Writer()
     if flags & ENTITY:
         place, id = _entity(tables, member) or (NO_TABLE, 0)
@@ -69,7 +72,9 @@ def private_part(
     return Private(flags, body.getvalue())
 
 
-def _json_body(tables: tuple[Table[Any], ...], member: Member, base: int | None, flags: int) -> bytes:
+def _json_body(
+    tables: tuple[Table[Any], ...], member: Member, base: int | None, flags: int, sight: Sight | None
+) -> bytes:
     payload: dict[str, object] = {}
     if flags & RESET:
         payload["reset"] = True
@@ -77,7 +82,7 @@ def _json_body(tables: tuple[Table[Any], ...], member: Member, base: int | None,
         entity = _entity(tables, member)
         payload["entity"] = entity and {"table": tables[entity[0]].name, "id": str(entity[1])}
     if flags & VALUES:
-        found = values.private_values(tables, member.number, base)
+        found = values.private_values(tables, member.number, base, sight)
         payload["tables"] = {name: {"set": rows} for name, rows in found.items()}
     return msgspec.json.encode(payload)[1:-1]
 

@@ -12,6 +12,9 @@ from typing import Any
 import msgspec
 
 from monkeytown._core import delta, values
+from monkeytown._core.area import Area
+from monkeytown._core.fanout import Group
+from monkeytown._core.sight import Sight
 from monkeytown._core.state import Table
 from monkeytown.position import Position
 from monkeytown.room.encoded import Encoded, Encoding, Key, Reading
@@ -23,9 +26,12 @@ __all__ = ["Reader"]
 class Reader:
     """Reads one room's tables. `now` is the position of their newest commit."""
 
-    def __init__(self, room_id: str, tables: tuple[Table[Any], ...], epoch: int) -> None:
+    def __init__(
+        self, room_id: str, tables: tuple[Table[Any], ...], epoch: int, area: Area | None = None
+    ) -> None:
         self._room_id = room_id
         self._tables = tables
+        self._area = area
         self._remembers = partial(delta.can_continue, tables)
         self.encoded = Encoded()
         self.now = Position(epoch, 0)
@@ -45,6 +51,34 @@ class Reader:
             return Reading(decide(key[0], self.now, self._remembers), key[0], None)
         return self.encoded.get(key, self._make)
 
+    def look(self, position: Position | None, sight: Sight, encoding: Encoding) -> Reading:
+        """The same for a reader who sees a part. A sight knows what its reader has, so it is read by that one alone, in order."""
+        reason = decide(position, self.now, sight.can_continue)
+        if self.disturbed or position == self.now:
+            return Reading(reason, position, None)
+        epoch, tick = self.now
+        base = position.tick if position is not None and reason.is_delta else None
+        if encoding is Encoding.JSON:
+            tables = values.look(self._tables, sight, base)
+            frame = self._json(base, tables) if tables or base is None else None
+            if frame is not None:
+                sight.arrive()
+        else:
+            frame = sight.read(epoch, base)
+        return Reading(reason, position if frame is None else self.now, frame)
+
+    def plan(self, group: Group, cohort: int, position: Position | None) -> tuple[Reason, int]:
+        """Has each of a cohort's frames planned that brings it from `position` to now. Returns how many there are to send.
+
+        The cohort's readers see a part each; what they were last sent is what they have.
+        """
+        assert self._area is not None
+        reason = decide(position, self.now, self._area.remembers)
+        if self.disturbed or position == self.now:
+            return reason, 0
+        base = position.tick if position is not None and reason.is_delta else None
+        return reason, group.plan(cohort, self._area, self.now.epoch, base)
+
     def _make(self, key: Key) -> Reading:
         position, view, encoding = key
         reason = decide(position, self.now, self._remembers)
@@ -60,14 +94,12 @@ class Reader:
     def _frame(self, base: int | None, encoding: Encoding) -> bytes:
         epoch, tick = self.now
         if encoding is Encoding.JSON:
-            payload = {
-                "gameId": self._room_id,
-                "epoch": epoch,
-                "tick": tick,
-                "base": base,
-                "tables": values.changes(self._tables, base),
-            }
-            return msgspec.json.encode({"type": "game_state", "payload": payload})
+            return self._json(base, values.changes(self._tables, base))
         if base is None:
             return delta.snapshot(self._tables, epoch, tick)
         return delta.encode(self._tables, epoch, base, tick)
+
+    def _json(self, base: int | None, tables: dict[str, Any]) -> bytes:
+        epoch, tick = self.now
+        payload = {"gameId": self._room_id, "epoch": epoch, "tick": tick, "base": base, "tables": tables}
+        return msgspec.json.encode({"type": "game_state", "payload": payload})

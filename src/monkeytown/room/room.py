@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from monkeytown._core import state, values
+from monkeytown._core.area import Area
 from monkeytown._core.inputs import Layout, Queue
+from monkeytown._core.sight import Sight
 from monkeytown.errors import ERROR_CODES, FieldError, HookError, Refusal
 from monkeytown.game import Game, Player
 from monkeytown.position import Position, Reason
@@ -68,7 +70,8 @@ class Room:
         tables = self.schema.build()
         self.tables = tuple(tables.values())
         self._has_private = any(table.has_private for table in self.tables)
-        self._reader = Reader(room_id, self.tables, epoch)
+        self._area = self.schema.divide(tables)
+        self._reader = Reader(room_id, self.tables, epoch, self._area)
         self._steps = 0
         self._last_number = 0
         self._seats: dict[int, Member] = {}
@@ -116,7 +119,7 @@ class Room:
         return self._reader.encoded
 
     def read(
-        self, position: Position | None, view: View = EVERYTHING, encoding: Encoding = Encoding.BINARY
+        self, position: Position | None, view: View | Sight = EVERYTHING, encoding: Encoding = Encoding.BINARY
     ) -> Reading:
         """What brings a reader from `position` to now; to be asked right after `step`.
 
@@ -125,6 +128,8 @@ class Room:
         """
         if self._rules.failed is not None:
             return Reading(Reason.CONTINUED, position, None)
+        if isinstance(view, Sight):
+            return self._reader.look(position, view, encoding)
         return self._reader.read((position, view, encoding))
 
     def private(
@@ -149,6 +154,21 @@ class Room:
         return self._stage.notified
 
     @property
+    def reviewed(self) -> set[Member]:
+        """Whose view is another kind of view since the host last cleared this: to them the room is to be described anew."""
+        return self._stage.reviewed
+
+    @property
+    def area(self) -> Area | None:
+        """What its players see a part of; None if all see all."""
+        return self._area
+
+    def describe(self, member: Member) -> dict[str, Any]:
+        """The `schema` message for one player: docs/reference/wire.md, section 3."""
+        about = {"gameId": self.id, "game": self.name, "tickRate": self.tick_rate}
+        return about | self.schema.describe(everything=member.view is EVERYTHING)
+
+    @property
     def is_full(self) -> bool:
         return 0 < self.game.max_players <= len(self.members)
 
@@ -163,7 +183,7 @@ class Room:
         if self.is_full:
             raise Refusal(code="GAME-002")
         self._last_number += 1
-        member = Member(self._new_player(player_id, name))
+        member = Member(self._new_player(player_id, name), Sight(self._area) if self._area is not None else None)
         self._seat(member)
         self._stage.hold()
         try:
@@ -360,6 +380,8 @@ class Room:
             self._rules.fail("on_tick", self.game.on_tick, error)
             self._settle()
             return
+        if self._area is not None:
+            self._area.follow(tick)
         self._reader.move(tick)
         self.game.tick = tick + 1
         self.touched = self._stage.take_reowned(tick)
@@ -367,6 +389,8 @@ class Room:
             for number in values.changed_owners(self.tables, tick - 1):
                 if number in self._seats:
                     self.touched.add(self._seats[number])
+        if self._area is not None:
+            self.touched.update(self._seats[number] for number in self._area.moved_owners if number in self._seats)
 
     def _end(self, closing: Closing) -> None:
         self.closed = closing

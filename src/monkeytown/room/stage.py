@@ -38,6 +38,8 @@ class RoomStage:
         self.closing: str | None = None
         self.reowned: set[Member] = set()
         """Whose entity changed since the last commit."""
+        self.reviewed: set[Member] = set()
+        """Who sees the room in another way from now on, since the host last cleared this."""
         self._held: list[_Held] | None = None
 
     # What the rules may do: monkeytown.game.Stage
@@ -77,6 +79,16 @@ class RoomStage:
             before.owner = 0
         self.reowned.add(member)
 
+    def look(self, player: Player) -> None:
+        member = self._member(player)
+        if member is not None:
+            member.look()
+
+    def show(self, player: Player) -> None:
+        member = self._member(player)
+        if member is not None:
+            self.reviewed.add(member)
+
     # What the room does
 
     def post(self, to: Iterable[Member], type: str, payload: Mapping[str, object]) -> None:
@@ -113,6 +125,7 @@ class RoomStage:
         self.members.pop(member.id)
         self.kicks.pop(member, None)
         self.reowned.discard(member)
+        self.reviewed.discard(member)
         self.notified.discard(member)
 
     def _event(self, to: Member | None, event: str, data: object) -> None:

@@ -1,0 +1,114 @@
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
+
+from monkeytown._core.columns cimport Column
+from monkeytown._core.sections cimport SectionWriter
+from monkeytown._core.state cimport Table
+from monkeytown._core.wire cimport Writer
+
+
+cdef enum:
+    MAX_CELLS = 65536
+    NEAR = 0
+    FAR = 1
+    # What is kept of a cell in a tick: itself whole, and what brings readers on who are up to so many ticks behind.
+    WHOLE = 0
+    RECENT = 8
+
+
+# A cell as seen from another: so many columns and rows away.
+cdef struct Offset:
+    int32_t columns
+    int32_t rows
+    int32_t ring
+
+
+# Bytes in the arena of an area; valid until its next tick.
+cdef struct Piece:
+    Py_ssize_t offset
+    Py_ssize_t length
+
+
+# A row that left a cell, so that a reader who stands between its coming and its going can be told.
+cdef struct Departure:
+    int32_t slot
+    int64_t arrived
+    int64_t gone
+    int64_t previous         # the one before it from the same cell; -1 for none
+
+
+cdef class Cells:
+    cdef Table table
+    cdef int number              # of the table on the wire
+    cdef Column x
+    cdef Column y
+    cdef int32_t allocated
+    cdef int32_t *cell_of        # by slot; -1: nobody is there
+    cdef uint32_t *ids           # by slot: who was there when its cell was found
+    cdef int32_t *arrived        # by slot: stamp of the tick in which the row came into its cell
+    cdef int32_t *slots          # rows, cell after cell, each cell's in order of slots
+    cdef int32_t *starts         # by cell: where in `slots` it begins; one more at the end
+    cdef int64_t *last           # by cell: the number of its newest departure; -1 for none
+    cdef Departure *departures   # a ring by number
+    cdef int64_t departed        # how many there have been
+    cdef int64_t capacity
+    cdef int64_t forgotten       # who departed up to this tick is no longer all known
+    cdef int64_t origin          # of the table's stamps, when `arrived` was last right
+
+    cdef int grow(self) except -1
+    cdef int follow(self, Area area, int64_t tick) except -1
+    cdef int depart(self, Area area, int32_t slot, int64_t tick) except -1
+    cdef int sort(self, int32_t cells) noexcept
+    cdef double x_at(self, int32_t slot) noexcept
+    cdef double y_at(self, int32_t slot) noexcept
+
+
+cdef class CellWriter(SectionWriter):
+    cdef bint put_departures(self, Cells cells, int32_t cell, int64_t base) except -1
+    cdef bint put_arrivals(self, Cells cells, const int32_t *members, int32_t n, int64_t base) except -1
+    cdef bint put_dirty(self, Cells cells, const int32_t *members, int32_t n, int64_t base) except -1
+    cdef int put_whole(self, Cells cells, int32_t cell) except -1
+    cdef int put_since(self, Cells cells, int32_t cell, int64_t base, bint residuals) except -1
+
+
+cdef class Area:
+    cdef tuple inside            # Cells, in order of tables
+    cdef tuple outside           # (number, Table) that everybody sees
+    cdef readonly int32_t columns
+    cdef readonly int32_t rows
+    cdef int32_t cells
+    cdef readonly double x
+    cdef readonly double y
+    cdef readonly double size
+    cdef readonly int far_every  # ticks from one state of the far ring to the next
+    cdef bint has_private
+    cdef Offset *offsets         # what is seen from a cell, in order of rows, then columns
+    cdef int32_t offset_count
+    cdef readonly int64_t tick
+    cdef int64_t *changed        # by cell: the newest tick in which something was corrected, came or went
+    cdef int64_t *before         # by cell: the same without the newest tick
+    cdef uint8_t *moving         # by cell, as of `moving_tick`: something predicted is in motion
+    cdef int64_t moving_tick
+    cdef Writer arena
+    cdef Piece *pieces           # by cell and kind
+    cdef int64_t *made           # by cell and kind: the tick in which the piece was made
+    cdef dict older              # pieces for readers further behind, by (cell, base)
+    cdef Piece rare              # the piece that was asked for last, of those
+    cdef readonly set moved_owners   # whose rows came into another cell in the newest tick, of tables with owner-only fields
+    cdef readonly int64_t encoded
+    cdef readonly int64_t shared
+    # What all readers at one base have in common; set by `open`.
+    cdef int64_t base
+    cdef bint snapshot
+    cdef Piece common
+    cdef bint corrections
+    cdef bint common_news
+
+    cdef int32_t cell_at(self, double x, double y, int32_t current) noexcept
+    cdef int touch(self, int32_t cell, int64_t tick) noexcept
+    cdef int find_motion(self) noexcept
+    cdef int open(self, int64_t base, bint snapshot) except -1
+    cdef Piece *whole(self, int32_t cell) except NULL
+    cdef Piece *since(self, int32_t cell, int64_t base) except NULL
+    cdef Piece *long_since(self, int32_t cell, int64_t base) except NULL
+    cdef int make(self, Piece *piece, int32_t cell, int64_t base, bint residuals) except -1
+    cdef Cells cells_of(self, Table table)
