@@ -29,6 +29,7 @@ cdef class Senders:
     cdef void* _pool                # NULL: no threads
     cdef Lane* lanes                # by lane: 0 is the caller's
     cdef int lane_count
+    cdef Py_ssize_t _alone
     cdef Py_ssize_t _scratch_capacity
     cdef readonly uint64_t barriers
 

@@ -30,16 +30,20 @@ cdef extern from "senders.h" nogil:
 MAX_THREADS = 64
 
 cdef enum:
-    # So few sends are over before a thread has woken up.
+    # To wake a thread costs the caller what two or three sends do, and the thread comes later by some ten more: below
+    # this, what it costs and what it saves are the same.
     ALONE = 32
     # Sends that one takes at a time: what all others may have to wait for at the end.
     GRAIN = 4
 
 
 cdef class Senders:
-    """`threads` beside the caller's own; 0: none. One for all rooms of an event loop, used from its thread only."""
+    """`threads` beside the caller's own; 0: none. One for all rooms of an event loop, used from its thread only.
 
-    def __cinit__(self, int threads=0):
+    Fewer receivers than `alone` are left to the caller.
+    """
+
+    def __cinit__(self, int threads=0, *, Py_ssize_t alone=ALONE):
         cdef void* lanes = NULL
         if not 0 <= threads <= MAX_THREADS:
             raise ValueError(f"from 0 to {MAX_THREADS} threads")
@@ -47,6 +51,7 @@ cdef class Senders:
             raise MemoryError()
         self.lanes = <Lane*> lanes
         self.lane_count = threads + 1
+        self._alone = alone
         memset(self.lanes, 0, self.lane_count * sizeof(Lane))
         if threads:
             self._pool = mt_pool_open(threads)
@@ -98,7 +103,7 @@ cdef class Senders:
     @cython.nonecheck(False)
     cdef void run(self, Work work, void* context, Py_ssize_t count) noexcept nogil:
         """Has `work` done for all of [0, count); returns when it is."""
-        if count < ALONE or not self._shares():
+        if count < self._alone or not self._shares():
             work(context, 0, 0, count)
         else:
             self.barriers += 1
