@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from typing import Any
 
 from websockets.frames import Frame, Opcode
 
 from monkeytown._core.connection import Connection
-from monkeytown._core.frames import ReadBuffer
+from monkeytown._core.fanout import Group
+from monkeytown._core.frames import ReadBuffer, frame
+from monkeytown._core.senders import Senders
 
 SHARED = ReadBuffer(4096)
 
@@ -114,3 +117,27 @@ def payloads(stream: bytes) -> Iterator[bytes]:
         assert len(stream) >= at + length, "a frame is cut off"
         yield stream[at : at + length]
         stream = stream[at + length :]
+
+
+class Stage:
+    """Players, and groups whose sends are shared by so many threads; closed with it."""
+
+    def __init__(self, stack: ExitStack, threads: int) -> None:
+        self.threads = threads
+        self._stack = stack
+        self.senders = stack.enter_context(closing(Senders(threads, alone=2)))
+
+    def __call__(self, **options: Any) -> Player:
+        return self._stack.enter_context(closing(Player(**options)))
+
+    def group(self, **options: Any) -> Group:
+        return Group(senders=self.senders, **options)
+
+
+def tick(group: Group, number: int, payload: bytes | None = None, *, epoch: int = 1, now: float = 1.0) -> int:
+    """One tick of a room: everyone who may be sent to is brought to (epoch, number)."""
+    sent = 0
+    for cohort in range(len(group.due(number, now))):
+        sent += group.send(cohort, frame(payload or b"state %d" % number), epoch, number)
+    group.flush()
+    return sent

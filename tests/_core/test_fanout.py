@@ -1,10 +1,8 @@
-"""One send per player and tick: cursors, windows, partial sends and seats, over real sockets."""
+"""One send per player and tick: cursors, windows and seats, over real sockets."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import ExitStack, closing
 from typing import Any
 
 import pytest
@@ -13,27 +11,12 @@ from monkeytown._core.fanout import Group
 from monkeytown._core.frames import frame
 from monkeytown._core.inputs import Queue
 from monkeytown.position import Position
-from tests._core.link import Player
+from tests._core.link import tick
 from tests._core.test_connection import LAYOUT, ack, steer
 
 
-@pytest.fixture
-def make() -> Iterator[Any]:
-    with ExitStack() as stack:
-        yield lambda **options: stack.enter_context(closing(Player(**options)))
-
-
-def tick(group: Group, number: int, payload: bytes | None = None, *, epoch: int = 1, now: float = 1.0) -> int:
-    """One tick of a room: everyone who may be sent to is brought to (epoch, number)."""
-    sent = 0
-    for cohort in range(len(group.due(number, now))):
-        sent += group.send(cohort, frame(payload or b"state %d" % number), epoch, number)
-    group.flush()
-    return sent
-
-
 def test_all_at_one_position_share_a_frame(make: Any) -> None:
-    group, players = Group(), [make() for _ in range(3)]
+    group, players = make.group(), [make() for _ in range(3)]
     for player in players:
         group.add(player)
     assert group.due(7, 1.0) == [(None, 0)]
@@ -47,7 +30,7 @@ def test_all_at_one_position_share_a_frame(make: Any) -> None:
 
 
 def test_newcomers_other_channels_and_laggards_are_cohorts_of_their_own(make: Any) -> None:
-    group, old, other, new = Group(), make(), make(text=True), make()
+    group, old, other, new = make.group(), make(), make(text=True), make()
     group.add(old)
     group.add(other, channel=1)
     tick(group, 1)
@@ -58,7 +41,7 @@ def test_newcomers_other_channels_and_laggards_are_cohorts_of_their_own(make: An
 
 
 def test_a_cohort_that_gets_nothing_stays_where_it_is(make: Any) -> None:
-    group = Group()
+    group = make.group()
     group.add(make())
     tick(group, 1)
     group.due(2, 1.0)
@@ -66,7 +49,7 @@ def test_a_cohort_that_gets_nothing_stays_where_it_is(make: Any) -> None:
 
 
 def test_messages_follow_the_state_of_their_tick_in_one_send(make: Any) -> None:
-    group, player, other = Group(), make(), make()
+    group, player, other = make.group(), make(), make()
     group.add(player)
     group.add(other)
     player.append(b"event 1")
@@ -78,7 +61,7 @@ def test_messages_follow_the_state_of_their_tick_in_one_send(make: Any) -> None:
 
 
 def test_messages_go_out_in_a_tick_without_state(make: Any) -> None:
-    group, player = Group(), make()
+    group, player = make.group(), make()
     group.add(player)
     player.append(b"event")
     group.due(1, 1.0)
@@ -88,7 +71,7 @@ def test_messages_go_out_in_a_tick_without_state(make: Any) -> None:
 
 
 def test_inputs_are_acknowledged_once_the_rules_have_seen_them(make: Any) -> None:
-    group, player, queue = Group(), make(), Queue(LAYOUT)
+    group, player, queue = make.group(), make(), Queue(LAYOUT)
     group.add(player)
     player.set_inputs(queue, 0, 0, 0)
     player.receive(steer(1), steer(300))
@@ -98,7 +81,7 @@ def test_inputs_are_acknowledged_once_the_rules_have_seen_them(make: Any) -> Non
 
 
 def test_inputs_are_acknowledged_in_a_room_at_rest(make: Any) -> None:
-    group, player, queue = Group(), make(), Queue(LAYOUT)
+    group, player, queue = make.group(), make(), Queue(LAYOUT)
     group.add(player)
     player.set_inputs(queue, 0, 0, 0)
     player.receive(steer(9))
@@ -108,7 +91,7 @@ def test_inputs_are_acknowledged_in_a_room_at_rest(make: Any) -> None:
 
 
 def test_private_parts_follow_the_state_and_carry_the_input(make: Any) -> None:
-    group, player, queue = Group(), make(), Queue(LAYOUT)
+    group, player, queue = make.group(), make(), Queue(LAYOUT)
     handle = group.add(player)
     player.set_inputs(queue, 0, 0, 0)
     player.receive(steer(5))
@@ -121,7 +104,7 @@ def test_private_parts_follow_the_state_and_carry_the_input(make: Any) -> None:
 
 
 def test_private_parts_of_text_connections_are_json(make: Any) -> None:
-    group, player, queue = Group(), make(text=True), Queue(LAYOUT)
+    group, player, queue = make.group(), make(text=True), Queue(LAYOUT)
     handle = group.add(player)
     player.set_inputs(queue, 0, 0, 0)
     for body, numbered in ((b'"entity":null', False), (b'"entity":null', True), (b"", True)):
@@ -140,7 +123,7 @@ def test_private_parts_of_text_connections_are_json(make: Any) -> None:
 
 
 def test_long_private_parts_are_staged_whole(make: Any) -> None:
-    group, player = Group(), make()
+    group, player = make.group(), make()
     handle = group.add(player)
     body = os.urandom(60_000)
     group.due(1, 1.0)
@@ -153,7 +136,7 @@ class TestWindow:
     """Beyond the window of unacknowledged ticks no state is sent; the next one is then the newest."""
 
     def test_states_stop_at_the_window_and_go_on_from_the_cursor(self, make: Any) -> None:
-        group, player = Group(window=3), make()
+        group, player = make.group(window=3), make()
         group.add(player)
         assert [tick(group, number) for number in range(10, 16)] == [1, 1, 1, 0, 0, 0]
         assert group.held == 3
@@ -161,7 +144,7 @@ class TestWindow:
         assert group.due(16, 1.0) == [(Position(1, 12), 0)]
 
     def test_an_acknowledgement_of_a_part_opens_a_part(self, make: Any) -> None:
-        group, player = Group(window=3), make()
+        group, player = make.group(window=3), make()
         group.add(player)
         for number in range(10, 13):
             tick(group, number)
@@ -169,7 +152,7 @@ class TestWindow:
         assert [tick(group, 13), tick(group, 14)] == [1, 0]
 
     def test_acknowledgements_of_another_epoch_or_the_future_do_not_count(self, make: Any) -> None:
-        group, player = Group(window=2), make()
+        group, player = make.group(window=2), make()
         group.add(player)
         tick(group, 1)
         tick(group, 2)
@@ -179,14 +162,14 @@ class TestWindow:
         assert tick(group, 4) == 1
 
     def test_a_long_rest_is_not_mistaken_for_silence(self, make: Any) -> None:
-        group, player = Group(window=3), make()
+        group, player = make.group(window=3), make()
         group.add(player)
         tick(group, 1)
         player.receive(ack(1, 1))
         assert [tick(group, number) for number in range(1000, 1004)] == [1, 1, 1, 0]
 
     def test_inputs_acknowledge_once_the_epoch_has_been(self, make: Any) -> None:
-        group, player, queue = Group(window=2), make(), Queue(LAYOUT)
+        group, player, queue = make.group(window=2), make(), Queue(LAYOUT)
         group.add(player)
         player.set_inputs(queue, 0, 0, 0)
         tick(group, 1)
@@ -197,13 +180,13 @@ class TestWindow:
         assert tick(group, 3) == 1
 
     def test_a_new_epoch_begins_a_new_window(self, make: Any) -> None:
-        group, player = Group(window=2), make()
+        group, player = make.group(window=2), make()
         group.add(player)
         tick(group, 500)
         assert [tick(group, number, epoch=2) for number in (1, 2, 3)] == [1, 1, 0]
 
     def test_messages_pass_a_closed_window(self, make: Any) -> None:
-        group, player = Group(window=1), make()
+        group, player = make.group(window=1), make()
         group.add(player)
         tick(group, 1)
         player.append(b"event")
@@ -211,7 +194,7 @@ class TestWindow:
         assert player.read() == [b"state 1", b"event"]
 
     def test_who_is_held_for_long_is_known(self, make: Any) -> None:
-        group, player, fine = Group(window=1), make(), make()
+        group, player, fine = make.group(window=1), make(), make()
         group.add(player)
         group.add(fine)
         for number in range(1, 5):
@@ -224,58 +207,11 @@ class TestWindow:
         assert group.held_longer(0.0, 5.0) == []
 
 
-class TestFullSockets:
-    """A socket with no room costs its player states, never order or a cut frame."""
-
-    def test_a_partial_send_is_completed_before_anything_else(self, make: Any) -> None:
-        group, player = Group(), make(small=True)
-        group.add(player)
-        payload = os.urandom(50_000)
-        assert tick(group, 1, payload) == 1
-        assert group.partial == 1
-        assert player.blocked
-        player.append(b"event")
-        assert tick(group, 2, b"not for you") == 0
-        stream = b""
-        for _ in range(50):
-            stream += player.arrived()
-            player.transport.turn()
-        assert group.due(3, 1.0) == [(Position(1, 1), 0)]
-        group.send(0, frame(b"newest"), 1, 3)
-        stream += player.arrived()
-        assert stream == frame(payload) + frame(b"event") + frame(b"newest")
-
-    def test_no_room_at_all_leaves_everything_as_it_was(self, make: Any) -> None:
-        group, player = Group(), make(small=True)
-        group.add(player)
-        tick(group, 1)
-        player.arrived()
-        player.fill()
-        player.append(b"event")
-        assert tick(group, 2, now=2.0) == 0
-        assert group.full >= 1
-        assert group.held_longer(3.0, 6.0) == [player]
-        player.arrived()
-        assert group.due(3, 6.0) == [(Position(1, 1), 0)]
-        group.send(0, frame(b"state 3"), 1, 3)
-        assert player.read() == [b"state 3", b"event"]
-        assert group.held_longer(0.0, 6.0) == []
-
-    def test_others_are_not_touched(self, make: Any) -> None:
-        group, stuck, fine = Group(), make(small=True), make()
-        group.add(stuck)
-        group.add(fine)
-        stuck.fill()
-        for number in range(1, 4):
-            assert tick(group, number) == 1
-        assert fine.read() == [b"state 1", b"state 2", b"state 3"]
-
-
 class TestSeats:
     """Handles name a seat and who had it; numbers that are used again reach nobody."""
 
     def test_a_player_gone_within_the_tick_is_not_written_to(self, make: Any) -> None:
-        group, leaves, stays = Group(), make(), make()
+        group, leaves, stays = make.group(), make(), make()
         group.add(leaves)
         group.add(stays)
         group.due(1, 1.0)
@@ -284,7 +220,7 @@ class TestSeats:
         assert leaves.arrived() == b""
 
     def test_who_takes_a_seat_within_the_tick_gets_no_frame_of_the_one_before(self, make: Any) -> None:
-        group, leaves, comes = Group(), make(), make()
+        group, leaves, comes = make.group(), make(), make()
         group.add(leaves)
         group.due(1, 1.0)
         leaves.detach()
@@ -293,7 +229,7 @@ class TestSeats:
         assert group.due(2, 1.0) == [(None, 0)]
 
     def test_an_old_handle_is_worth_nothing(self, make: Any) -> None:
-        group, one, two = Group(), make(), make()
+        group, one, two = make.group(), make(), make()
         old = group.add(one)
         assert group.remove(old)
         new = group.add(two)
@@ -310,7 +246,7 @@ class TestSeats:
         assert not Group().remove(handle)
 
     def test_a_socket_number_used_again_is_not_written_to(self, make: Any) -> None:
-        group, gone = Group(), make()
+        group, gone = make.group(), make()
         group.add(gone)
         number = gone.transport.sock.fileno()
         gone.close()
@@ -320,13 +256,13 @@ class TestSeats:
         assert newcomer.arrived() == b""
 
     def test_one_connection_has_one_seat(self, make: Any) -> None:
-        group, player = Group(), make()
+        group, player = make.group(), make()
         group.add(player)
         with pytest.raises(ValueError, match="already"):
-            Group().add(player)
+            make.group().add(player)
 
     def test_a_connection_may_change_rooms(self, make: Any) -> None:
-        first, second, player = Group(), Group(), make()
+        first, second, player = make.group(), make.group(), make()
         handle = first.add(player)
         tick(first, 100, epoch=4)
         first.remove(handle)
@@ -334,7 +270,7 @@ class TestSeats:
         assert second.due(1, 1.0) == [(None, 0)]
 
     def test_many_come_and_go(self, make: Any) -> None:
-        group = Group()
+        group = make.group()
         players = [make() for _ in range(40)]
         for player in players:
             group.add(player)
@@ -348,25 +284,7 @@ class TestSeats:
         assert len(group.due(2, 1.0)) == 2
 
 
-def test_through_the_transport_where_no_raw_send_is_possible(make: Any) -> None:
-    group, player, raw = Group(), make(raw=False), make()
-    group.add(player)
-    group.add(raw)
-    player.append(b"event")
-    assert tick(group, 1) == 2
-    assert player.read() == [b"state 1", b"event"]
-    assert raw.read() == [b"state 1"]
-
-
-def test_a_broken_socket_is_left_to_the_event_loop(make: Any) -> None:
-    group, player = Group(), make()
-    group.add(player)
-    player.theirs.close()
-    assert tick(group, 1) == 0
-    assert group.due(2, 1.0) == []
-
-
-def test_sending_nothing_is_an_error(make: Any) -> None:
+def test_sending_nothing_is_an_error() -> None:
     group = Group()
     with pytest.raises(ValueError, match="nothing to send"):
         group.send(0, b"", 1, 1)

@@ -25,37 +25,39 @@ cdef struct Bucket:
     double at
 
 
+# Every tick walks all clients of a room twice, and between two sends nothing stays in the processor's first caches:
+# what those walks read is in the first two lines.
 cdef struct Client:
     int fd                      # -1: no raw send
-    bint through_transport      # TLS: same frames, written by the transport
-    bint blocked                # the transport still has bytes of ours to write
-    bint text                   # JSON: text frames
-    int channel                 # readers of one channel may share a frame
     int cohort                  # in this tick: who shares position and channel; -1 for nobody
-    Py_ssize_t partial          # in this tick: bytes that a send took before the transport must write the rest
-    bint full                   # the kernel had no room at the last try
-    bint broken                 # a raw send failed for good; the loop will tell us that the connection is lost
+    unsigned char through_transport # TLS: same frames, written by the transport
+    unsigned char blocked       # the transport still has bytes of ours to write
+    unsigned char broken        # a raw send failed for good; the loop will tell us that the connection is lost
+    unsigned char full          # the kernel had no room at the last try
+    unsigned char text          # JSON: text frames
+    unsigned char private_flags
     # The cursor.
-    bint has_position
+    unsigned char has_position
+    # The window of unacknowledged ticks.
+    unsigned char acknowledges  # an `ack` named this epoch
+    unsigned char outstanding
+    int channel                 # readers of one channel may share a frame
     uint32_t epoch
     uint64_t tick
-    # The window of unacknowledged ticks.
-    bint acknowledges           # an `ack` named this epoch
-    bint outstanding
-    uint64_t acked_tick
-    uint64_t oldest             # the first tick sent that is not acknowledged, or earlier
-    double held_since           # since when it may not be sent to; 0: it may
     # Inputs: the newest number received, seen by the rules, and told to the client.
     uint32_t received_input
     uint32_t seen_input
     uint32_t told_input
-    # What else concerns this client only.
     uint32_t acked_number
-    unsigned char private_flags
-    const unsigned char* private_body
     Py_ssize_t private_length   # -1: nothing
-    unsigned char* pending      # whole frames in order, waiting for the next send
     Py_ssize_t pending_length
+    uint64_t oldest             # the first tick sent that is not acknowledged, or earlier
+    double held_since           # since when it may not be sent to; 0: it may
+    uint64_t acked_tick
+    Py_ssize_t partial          # in this tick: bytes that a send took before the transport must write the rest
+    # What else concerns this client only.
+    const unsigned char* private_body
+    unsigned char* pending      # whole frames in order, waiting for the next send
     Py_ssize_t pending_capacity
 
 

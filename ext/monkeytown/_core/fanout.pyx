@@ -4,6 +4,10 @@ Knows the cursors and windows of the connections of one room, and the layout of 
 Python per player and tick. It does not know rooms, sessions or codecs: it is told which frame brings a cohort (the
 clients of one channel at one position) to which position.
 
+The sends are shared with `Senders`: while they are under way the thread of the event loop waits for them and runs nothing
+else, so a client is written by one thread at a time, and nobody joins, leaves or closes a socket. Whatever calls Python
+(a transport that must write) comes after, on the thread of the event loop.
+
 A client that is blocked, or whose acknowledgements are behind by more than the window, is passed over; its cursor stays,
 so its next frame is the newest state. A client is seated under a handle of slot and generation; the seat of one who is
 gone within the tick is empty or has no cohort, and is not written to.
@@ -19,6 +23,7 @@ from libc.string cimport memcpy
 
 from monkeytown._core.connection cimport MT_SEND_FLAGS, Client, Connection, c_send, reachable, would_block
 from monkeytown._core.frames cimport BINARY, TEXT, write_header
+from monkeytown._core.senders cimport Lane, Senders
 
 from monkeytown.position import Position
 
@@ -90,6 +95,17 @@ cdef Py_ssize_t stage(const Client* client, const unsigned char* frame, Py_ssize
     return n
 
 
+cdef inline Py_ssize_t compose(
+    const Client* client, const unsigned char* frame, Py_ssize_t length, unsigned char* scratch, const unsigned char** data
+) noexcept nogil:
+    """What goes out to this client: where it is and how long. `scratch` holds the longest that may be."""
+    if has_more(client):
+        data[0] = scratch
+        return stage(client, frame, length, scratch)
+    data[0] = frame
+    return length
+
+
 cdef void sent(Client* client, bint state, uint32_t epoch, uint64_t tick) noexcept nogil:
     """What was staged is on its way, whole."""
     client.full = False
@@ -120,6 +136,58 @@ cdef inline bint same_cohort(const Client* a, const Client* b) noexcept nogil:
     return not a.has_position or (a.tick == b.tick and a.epoch == b.epoch)
 
 
+cdef struct Job:
+    Client** clients
+    const Py_ssize_t* slots
+    Lane* lanes
+    const unsigned char* frame
+    Py_ssize_t length
+    uint32_t epoch
+    uint64_t tick
+    double now
+    int cohort
+
+
+cdef void send_range(void* context, int number, Py_ssize_t first, Py_ssize_t end) noexcept nogil:
+    """The loop, on any thread. Who needs a transport keeps its cohort, for `_send_others`."""
+    cdef Job* job = <Job*> context
+    cdef Lane* lane = &job.lanes[number]
+    cdef Py_ssize_t i, n, done
+    cdef Client* client
+    cdef const unsigned char* data
+    for i in range(first, end):
+        client = job.clients[job.slots[i]]
+        if client == NULL or client.cohort != job.cohort:
+            continue
+        if client.fd < 0:
+            lane.others += 1
+            continue
+        n = compose(client, job.frame, job.length, lane.scratch, &data)
+        if data == job.frame:
+            lane.shared += 1
+        else:
+            lane.staged += 1
+        done = c_send(client.fd, data, n, MT_SEND_FLAGS)
+        if 0 < done < n:
+            lane.bytes_sent += done
+            lane.partial += 1
+            lane.others += 1
+            client.partial = done
+            continue
+        client.cohort = NOBODY
+        if done == n:
+            lane.bytes_sent += n
+            lane.count += 1
+            sent(client, job.length > 0, job.epoch, job.tick)
+        elif done < 0 and would_block(errno):
+            lane.full += 1
+            client.full = True
+            if client.held_since == 0:
+                client.held_since = job.now
+        else:
+            client.broken = True
+
+
 cdef void* grown(void* memory, size_t size) except NULL:
     memory = realloc(memory, size)
     if memory == NULL:
@@ -128,10 +196,14 @@ cdef void* grown(void* memory, size_t size) except NULL:
 
 
 cdef class Group:
-    """The connections of one room. `window`: how many ticks may be unacknowledged; 0: any number."""
+    """The connections of one room.
 
-    def __init__(self, *, uint64_t window=0) -> None:
+    `window`: how many ticks may be unacknowledged; 0: any number. `senders`: who shares the sends; nobody, if not given.
+    """
+
+    def __init__(self, *, uint64_t window=0, Senders senders=None) -> None:
         self.window = window
+        self._senders = Senders() if senders is None else senders
         self._connections = []
         self._free = []
 
@@ -139,7 +211,9 @@ cdef class Group:
         free(self._clients)
         free(self._generations)
         free(self._firsts)
-        free(self._staging)
+        free(self._starts)
+        free(self._order)
+        free(self._cohorts)
 
     def __len__(self) -> int:
         return self._extent - len(self._free)
@@ -160,6 +234,8 @@ cdef class Group:
         client.full = False
         client.held_since = 0
         client.private_length = -1
+        client.partial = 0
+        self._longest_pending = max(self._longest_pending, connection._pending_limit)
         self._clients[slot] = client
         self._connections[slot] = connection
         connection._group = self
@@ -190,6 +266,9 @@ cdef class Group:
             self._clients = <Client**> grown(self._clients, capacity * sizeof(Client*))
             self._generations = <uint32_t*> grown(self._generations, capacity * sizeof(uint32_t))
             self._firsts = <Py_ssize_t*> grown(self._firsts, capacity * sizeof(Py_ssize_t))
+            self._starts = <Py_ssize_t*> grown(self._starts, (capacity + 1) * sizeof(Py_ssize_t))
+            self._order = <Py_ssize_t*> grown(self._order, capacity * sizeof(Py_ssize_t))
+            self._cohorts = <int*> grown(self._cohorts, capacity * sizeof(int))
             self._capacity = capacity
         self._clients[self._extent] = NULL
         self._generations[self._extent] = 1
@@ -221,6 +300,7 @@ cdef class Group:
         self._now = now
         for i in range(self._extent):
             client = self._clients[i]
+            self._cohorts[i] = NOBODY
             if client == NULL:
                 continue
             client.cohort = NOBODY
@@ -241,27 +321,49 @@ cdef class Group:
             else:
                 last = count
                 self._firsts[count] = i
+                self._starts[count] = 0
                 count += 1
-            client.cohort = <int> last
+            client.cohort = self._cohorts[i] = <int> last
+            self._starts[last] += 1
+        self._put_in_order(count)
         return count
+
+    @cython.nonecheck(False)
+    cdef void _put_in_order(self, Py_ssize_t count) noexcept nogil:
+        """From how many a cohort has in `_starts` to where each begins, and its slots from there on."""
+        cdef Py_ssize_t i, at = 0
+        cdef int cohort
+        for i in range(count):
+            at += self._starts[i]
+            self._starts[i] = at
+        if self._capacity:
+            self._starts[count] = at
+        # Backwards, so that each start ends up where it belongs.
+        for i in range(self._extent - 1, -1, -1):
+            cohort = self._cohorts[i]
+            if cohort != NOBODY:
+                self._starts[cohort] -= 1
+                self._order[self._starts[cohort]] = i
+        self._cohort_count = count
 
     def send(self, int cohort, bytes frame not None, uint32_t epoch, uint64_t tick) -> int:
         """Brings a cohort to (epoch, tick) by `frame`, a whole WebSocket frame. Returns to how many it was sent."""
         cdef const unsigned char* data = frame
-        cdef Py_ssize_t length = len(frame), count, others = 0
+        cdef Py_ssize_t length = len(frame)
         if cohort < 0 or not length:
             raise ValueError("no such cohort, or nothing to send")
-        self._reserve_staging(length)
-        with nogil:
-            count = self._send_raw(cohort, data, length, epoch, tick, &others)
-        if others:
-            count += self._send_others(cohort, data, length, epoch, tick)
-        return count
+        if cohort >= self._cohort_count:
+            return 0
+        return self._send(cohort, self._starts[cohort], self._starts[cohort + 1], data, length, epoch, tick)
 
     def flush(self) -> int:
-        """Sends what waits to those for whom no state went out in this tick. Returns to how many."""
-        cdef Py_ssize_t i, count = 0, others = 0, waiting = 0
+        """Sends what waits to those for whom no state went out in this tick. Returns to how many.
+
+        It ends the tick: there are no cohorts after it.
+        """
+        cdef Py_ssize_t i, waiting = 0
         cdef Client* client
+        self._cohort_count = 0
         for i in range(self._extent):
             client = self._clients[i]
             if client == NULL:
@@ -269,14 +371,9 @@ cdef class Group:
             client.cohort = NOBODY
             if has_more(client) and reachable(client):
                 client.cohort = LEFT_OVER
+                self._order[waiting] = i
                 waiting += 1
-        if waiting:
-            self._reserve_staging(0)
-            with nogil:
-                count = self._send_raw(LEFT_OVER, NULL, 0, 0, 0, &others)
-            if others:
-                count += self._send_others(LEFT_OVER, NULL, 0, 0, 0)
-        return count
+        return self._send(LEFT_OVER, 0, waiting, NULL, 0, 0, 0) if waiting else 0
 
     def set_private(self, int64_t handle, int flags, bytes body not None) -> None:
         """What the next send to this client carries for it alone, behind the state (wire.md, section 5)."""
@@ -317,80 +414,61 @@ cdef class Group:
             return None
         return self._connections[slot] if self._generations[slot] == handle >> SLOT_BITS else None
 
-    cdef int _reserve_staging(self, Py_ssize_t frame_length) except -1:
-        """Room for the frame and for the most that any client may have beside it."""
-        cdef Py_ssize_t i, most = 0, need
-        for i in range(self._extent):
-            if self._clients[i] != NULL:
-                most = max(most, self._clients[i].pending_length)
-        need = frame_length + most + self._longest_private + PRIVATE_OVERHEAD
-        if need > self._staging_capacity:
-            self._staging = <unsigned char*> grown(self._staging, need + need // 2)
-            self._staging_capacity = need + need // 2
-        return 0
-
-    @cython.nonecheck(False)
-    cdef Py_ssize_t _send_raw(
-        self, int cohort, const unsigned char* frame, Py_ssize_t length, uint32_t epoch, uint64_t tick, Py_ssize_t* others
-    ) noexcept nogil:
-        """The loop. Counts in `others` those for whom the transport must write something."""
-        cdef Py_ssize_t i, n, done, count = 0
-        cdef Client* client
-        cdef const unsigned char* data
-        for i in range(self._extent):
-            client = self._clients[i]
-            if client == NULL or client.cohort != cohort:
-                continue
-            if client.fd < 0:
-                others[0] += 1
-                continue
-            if has_more(client):
-                n = stage(client, frame, length, self._staging)
-                data = self._staging
-                self.staged += 1
-            else:
-                n = length
-                data = frame
-                self.shared += 1
-            done = c_send(client.fd, data, n, MT_SEND_FLAGS)
-            if done == n:
-                self.bytes_sent += n
-                sent(client, length > 0, epoch, tick)
-                count += 1
-            elif done > 0:
-                self.bytes_sent += done
-                self.partial += 1
-                client.partial = done
-                others[0] += 1
-            elif done < 0 and would_block(errno):
-                self.full += 1
-                client.full = True
-                if client.held_since == 0:
-                    client.held_since = self._now
-            else:
-                client.broken = True
-            if client.partial == 0:
-                client.cohort = NOBODY
+    cdef Py_ssize_t _send(
+        self, int cohort, Py_ssize_t first, Py_ssize_t end, const unsigned char* frame, Py_ssize_t length,
+        uint32_t epoch, uint64_t tick,
+    ) except -1:
+        """Sends to those of a range of `_order` who still are of this cohort."""
+        cdef Job job
+        cdef Lane* lane
+        cdef Py_ssize_t i, count = 0, others = 0
+        self._senders.reserve(length + self._longest_pending + self._longest_private + PRIVATE_OVERHEAD)
+        job.clients = self._clients
+        job.slots = self._order + first
+        job.lanes = self._senders.lanes
+        job.frame = frame
+        job.length = length
+        job.epoch = epoch
+        job.tick = tick
+        job.now = self._now
+        job.cohort = cohort
+        with nogil, cython.nonecheck(False):
+            self._senders.run(send_range, &job, end - first)
+        for i in range(self._senders.lane_count):
+            lane = &self._senders.lanes[i]
+            count += lane.count
+            others += lane.others
+            self.shared += lane.shared
+            self.staged += lane.staged
+            self.full += lane.full
+            self.partial += lane.partial
+            self.bytes_sent += lane.bytes_sent
+            lane.count = lane.others = 0
+            lane.shared = lane.staged = lane.full = lane.partial = lane.bytes_sent = 0
+        if others:
+            count += self._send_others(cohort, first, end, frame, length, epoch, tick)
         return count
 
     cdef Py_ssize_t _send_others(
-        self, int cohort, const unsigned char* frame, Py_ssize_t length, uint32_t epoch, uint64_t tick
+        self, int cohort, Py_ssize_t first, Py_ssize_t end, const unsigned char* frame, Py_ssize_t length,
+        uint32_t epoch, uint64_t tick,
     ) except -1:
         """What the transport must write: tails of partial sends, and everything on a TLS connection."""
         cdef Py_ssize_t i, n, done, count = 0
         cdef Client* client
         cdef Connection connection
-        for i in range(self._extent):
-            client = self._clients[i]
+        cdef const unsigned char* data
+        for i in range(first, end):
+            client = self._clients[self._order[i]]
             if client == NULL or client.cohort != cohort:
                 continue
-            connection = self._connections[i]
-            n = stage(client, frame, length, self._staging)
+            connection = self._connections[self._order[i]]
+            n = compose(client, frame, length, self._senders.lanes[0].scratch, &data)
             done = client.partial
             client.partial = 0
             client.cohort = NOBODY
             sent(client, length > 0, epoch, tick)
             count += 1
             self.bytes_sent += n - done
-            connection._transport.write(PyBytes_FromStringAndSize(<const char*> self._staging + done, n - done))
+            connection._transport.write(PyBytes_FromStringAndSize(<const char*> data + done, n - done))
         return count

@@ -20,6 +20,7 @@ import click
 import watchfiles
 
 from monkeytown import games as built_in
+from monkeytown._core.senders import MAX_THREADS
 from monkeytown.cli.loading import load, parse
 from monkeytown.cli.settings import read_settings
 from monkeytown.server.app import serve
@@ -39,6 +40,11 @@ STOP_TIMEOUT = 3.0
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one.  [8000]")
 @click.option(
     "--max-players", type=click.IntRange(0), help="Players in a room; who comes later opens the next."
+)
+@click.option(
+    "--send-threads",
+    type=click.IntRange(0, MAX_THREADS),
+    help="Threads that share the sends of rooms with many players.  [0]",
 )
 @click.option(
     "--bots", type=click.IntRange(0), default=0, help="So many players without a person, for company."

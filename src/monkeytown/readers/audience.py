@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from monkeytown._core.fanout import Group
 from monkeytown._core.frames import frame
+from monkeytown._core.senders import Senders
 from monkeytown.room.encoded import Encoding
 from monkeytown.room.member import Member
 from monkeytown.room.room import Room
@@ -32,12 +33,21 @@ EVENTS_PER_SECOND = 60
 
 
 class WebSocketAudience:
-    """One room's players. `window`: seconds of states that a client may leave unacknowledged; 0 for no window."""
+    """One room's players. `window`: seconds of states that a client may leave unacknowledged; 0 for no window.
+
+    `senders`: the threads that share the sends of all rooms; none, if not given.
+    """
 
     def __init__(
-        self, room: Room, *, window: float, metrics: Metrics, now: Callable[[], float] = time.monotonic
+        self,
+        room: Room,
+        *,
+        window: float,
+        metrics: Metrics,
+        senders: Senders | None = None,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.group = Group(window=ceil(window * (room.tick_rate or EVENTS_PER_SECOND)))
+        self.group = Group(window=ceil(window * (room.tick_rate or EVENTS_PER_SECOND)), senders=senders)
         self._members: dict[Member, GameConnection] = {}
         self._owed: set[Member] = set()
         self._frames: list[tuple[int, bytes]] = []

@@ -24,6 +24,7 @@ from websockets.typing import Subprotocol
 from monkeytown._core import intake
 from monkeytown._core.frames import ReadBuffer
 from monkeytown._core.intake import Intake
+from monkeytown._core.senders import Senders
 from monkeytown.protocol.close import CloseCode
 from monkeytown.protocol.codec import CODECS
 from monkeytown.readers.audience import WebSocketAudience
@@ -54,6 +55,7 @@ class Front:
         addresses: Addresses,
         path: str = "/ws",
         headers: Iterable[tuple[str, str]] = (),
+        send_threads: int = 0,
     ) -> None:
         self.host = host
         self.limits = limits
@@ -63,6 +65,7 @@ class Front:
         self.headers = tuple(headers)
         self.buffer = ReadBuffer(limits.message_bytes)
         self.connections: set[GameConnection] = set()
+        self.senders = Senders(send_threads)
         self.shutting_down = False
         self._intake: Intake | None = None
         self._sweeper: asyncio.TimerHandle | None = None
@@ -127,6 +130,8 @@ class Front:
             self._sweeper.cancel()
         for connection in list(self.connections):
             connection.shutdown()
+        # What rooms still send as they end, the event loop's thread sends alone.
+        self.senders.close()
         if not self.connections:
             self._close_intake()
 
@@ -137,7 +142,7 @@ class Front:
 
     def audience(self, room: Room, window: float) -> list[Audience]:
         """The readers of a new room, all of this kind."""
-        return [WebSocketAudience(room, window=window, metrics=self.host.metrics)]
+        return [WebSocketAudience(room, window=window, metrics=self.host.metrics, senders=self.senders)]
 
 
 class _Handshake(ServerProtocol):

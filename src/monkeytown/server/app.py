@@ -202,6 +202,7 @@ def _build(
         origins=Origins(settings.origins, loopback=settings.on_loopback),
         addresses=Addresses(settings.connections_per_address, free_loopback=settings.on_loopback),
         headers=HEADERS,
+        send_threads=settings.send_threads,
     )
     health = Health()
     config = uvicorn.Config(

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from monkeytown._core.senders import MAX_THREADS
 from monkeytown.errors import StartError
 from monkeytown.readers.handshake import is_loopback
 from monkeytown.runtime.limits import Limits
@@ -44,6 +45,12 @@ class Settings(BaseSettings, Limits):
         default=1.0,
         ge=0,
         description="Seconds of states a client may leave unacknowledged; 0: any, for load generators.",
+    )
+    send_threads: int = Field(
+        default=0,
+        ge=0,
+        le=MAX_THREADS,
+        description="Threads that share the sends of rooms with many players; 0: none. For cores that have nothing to do.",
     )
     empty_room_seconds: float = Field(
         default=10.0, ge=0, description="How long a room waits for players before it ends."
