@@ -37,6 +37,9 @@ class Transport:
             self.kept = self.kept[self.sock.send(self.kept) :]
         except BlockingIOError:
             return
+        except OSError:
+            # It will tell its protocol that the connection is lost, later.
+            self.kept = b""
 
     def turn(self) -> None:
         """One turn of the event loop."""
@@ -117,6 +120,21 @@ def payloads(stream: bytes) -> Iterator[bytes]:
         assert len(stream) >= at + length, "a frame is cut off"
         yield stream[at : at + length]
         stream = stream[at + length :]
+
+
+def whole(stream: bytes) -> bytes:
+    """The stream up to where a frame is cut off."""
+    end = 0
+    while len(stream) - end >= 10:
+        length, at = stream[end + 1], 2
+        if length == 126:
+            length, at = int.from_bytes(stream[end + 2 : end + 4], "big"), 4
+        elif length == 127:
+            length, at = int.from_bytes(stream[end + 2 : end + 10], "big"), 10
+        if len(stream) < end + at + length:
+            break
+        end += at + length
+    return stream[:end]
 
 
 class Stage:

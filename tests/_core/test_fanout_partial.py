@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import os
-import socket
-import struct
 from typing import Any
-
-import pytest
 
 from monkeytown._core.frames import frame
 from monkeytown.position import Position
-from tests._core.link import payloads, tick
+from tests._core.link import tick
 
 
 def test_a_partial_send_is_completed_before_anything_else(make: Any) -> None:

@@ -37,6 +37,8 @@ cdef enum:
     # Cohorts that are not a group of readers at one position.
     NOBODY = -1
     LEFT_OVER = -2
+    # The kernel had no room for their state: what belongs behind it does not go out before it.
+    REFUSED = -3
 
 
 cdef inline bint has_more(const Client* client) noexcept nogil:
@@ -182,6 +184,7 @@ cdef void send_range(void* context, int number, Py_ssize_t first, Py_ssize_t end
         elif done < 0 and would_block(errno):
             lane.full += 1
             client.full = True
+            client.cohort = REFUSED
             if client.held_since == 0:
                 client.held_since = job.now
         else:
@@ -362,14 +365,16 @@ cdef class Group:
         It ends the tick: there are no cohorts after it.
         """
         cdef Py_ssize_t i, waiting = 0
+        cdef bint refused
         cdef Client* client
         self._cohort_count = 0
         for i in range(self._extent):
             client = self._clients[i]
             if client == NULL:
                 continue
+            refused = client.cohort == REFUSED
             client.cohort = NOBODY
-            if has_more(client) and reachable(client):
+            if not refused and has_more(client) and reachable(client):
                 client.cohort = LEFT_OVER
                 self._order[waiting] = i
                 waiting += 1
