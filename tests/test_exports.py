@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 import monkeytown
-from monkeytown import errors, game, schema
+from monkeytown import errors, fields, game, schema, views
 
 SOURCES = Path(monkeytown.__file__).parent
-INTERNAL = {"HOOKS", "MAX_TICK_RATE", "Stage", "Schema", "ERROR_CODES"}
+INTERNAL = {"AreaView", "Everything", "Grid", "HOOKS", "MAX_TICK_RATE", "Stage", "Schema", "ERROR_CODES"}
 
 
 def test_the_package_exports_what_its_parts_offer_to_games() -> None:
-    offered = {*errors.__all__, *game.__all__, *schema.__all__} - INTERNAL
+    offered = {*errors.__all__, *fields.__all__, *game.__all__, *schema.__all__, *views.__all__} - INTERNAL
     assert set(monkeytown.__all__) == offered
 
 

@@ -19,7 +19,7 @@ CORE = SOURCES.parents[1] / "ext" / "monkeytown" / "_core"
 FLOORS: dict[str, int] = {
     **dict.fromkeys(("errors", "position"), 0),
     **dict.fromkeys(("_core",), 1),
-    **dict.fromkeys(("schema", "game", "room", "protocol"), 2),
+    **dict.fromkeys(("fields", "views", "schema", "game", "room", "protocol"), 2),
     **dict.fromkeys(("runtime",), 3),
     **dict.fromkeys(("readers", "stores", "cluster"), 4),
     **dict.fromkeys(("server",), 5),

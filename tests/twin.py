@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy
 
-from monkeytown import schema
+from monkeytown import fields, schema
 from monkeytown._core import delta, state
 from tests.model import FieldSpec, Model, State, TableSpec
 
@@ -22,28 +22,28 @@ def declared_field(spec: FieldSpec) -> Any:
     overflow: Any = "raise" if spec.raises else "clamp"
     mine = spec.owner_only
     makers: dict[str, Callable[[], Any]] = {
-        "fixed": lambda: schema.fixed(
+        "fixed": lambda: fields.fixed(
             spec.lo, spec.hi, step=spec.step, predict=predict, overflow=overflow, owner_only=mine
         ),
-        "angle": lambda: schema.angle(spec.bits, predict=predict, owner_only=mine),
-        "uint": lambda: schema.uint(spec.bits, predict=predict, overflow=overflow, owner_only=mine),
-        "sint": lambda: schema.sint(spec.bits, predict=predict, overflow=overflow, owner_only=mine),
-        "bool": lambda: schema.boolean(owner_only=mine),
-        "enum": lambda: schema.enum(*spec.values, owner_only=mine),
-        "text": lambda: schema.text(spec.max, overflow=overflow, owner_only=mine),
-        "blob": lambda: schema.blob(spec.max, overflow=overflow, owner_only=mine),
-        "ref": lambda: schema.ref(spec.target.capitalize(), owner_only=mine),
+        "angle": lambda: fields.angle(spec.bits, predict=predict, owner_only=mine),
+        "uint": lambda: fields.uint(spec.bits, predict=predict, overflow=overflow, owner_only=mine),
+        "sint": lambda: fields.sint(spec.bits, predict=predict, overflow=overflow, owner_only=mine),
+        "bool": lambda: fields.boolean(owner_only=mine),
+        "enum": lambda: fields.enum(*spec.values, owner_only=mine),
+        "text": lambda: fields.text(spec.max, overflow=overflow, owner_only=mine),
+        "blob": lambda: fields.blob(spec.max, overflow=overflow, owner_only=mine),
+        "ref": lambda: fields.ref(spec.target.capitalize(), owner_only=mine),
     }
     made = makers[spec.type]()
-    return schema.array(made, spec.count) if spec.count else made
+    return fields.array(made, spec.count) if spec.count else made
 
 
 def declared_game(specs: tuple[TableSpec, ...], name: str = "Game", input: Any = None) -> Any:
     """A class with the tables of `specs`; entities are named like their tables with a capital letter."""
-    body: dict[str, Any] = {"input": input}
+    body: dict[str, Any] = {"input": input, "view": None}
     for spec in specs:
-        fields = {field.name: declared_field(field) for field in spec.fields}
-        entity = type(spec.name.capitalize(), (schema.Entity,), fields)
+        declared = {field.name: declared_field(field) for field in spec.fields}
+        entity = type(spec.name.capitalize(), (schema.Entity,), declared)
         body[spec.name] = (
             schema.singleton(entity) if spec.single else schema.table(entity, capacity=spec.capacity)
         )

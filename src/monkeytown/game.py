@@ -290,7 +290,9 @@ def _check_numbers(cls: type[Game]) -> None:
             f"{cls.__name__}.tick_rate is {cls.tick_rate!r}: use a whole number from 0 to {MAX_TICK_RATE}"
         )
     if not (cls.view is None or isinstance(cls.view, AreaView) or cls.view == everything()):
-        raise SchemaError(f"{cls.__name__}.view is {cls.view!r}: use area(radius, table, …), everything() or None")
+        raise SchemaError(
+            f"{cls.__name__}.view is {cls.view!r}: use area(radius, table, …), everything() or None"
+        )
     if type(cls.max_players) is not int or cls.max_players < 0:
         raise SchemaError(
             f"{cls.__name__}.max_players is {cls.max_players!r}: use a whole number, 0 for no limit"

@@ -192,10 +192,19 @@ class Schema:
         if self.view is None or self.area is None:
             return None
         inside = [(number, tables[self.specs[number].name], "x", "y") for number in self.area["tables"]]
-        outside = [(n, tables[spec.name]) for n, spec in enumerate(self.specs) if spec.name not in self.view.tables]
+        outside = [
+            (n, tables[spec.name]) for n, spec in enumerate(self.specs) if spec.name not in self.view.tables
+        ]
         grid = {name: self.area[name] for name in ("columns", "rows", "x", "y", "size")}
         view = self.view
-        return Area(inside, outside, **grid, radius=view.radius, far=view.far, far_every=view.far_every if view.far else 1)
+        return Area(
+            inside,
+            outside,
+            **grid,
+            radius=view.radius,
+            far=view.far,
+            far_every=view.far_every if view.far else 1,
+        )
 
     def _describe_area(self, view: AreaView) -> dict[str, Any]:
         """The `area` of docs/reference/wire.md, section 3."""

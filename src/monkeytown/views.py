@@ -1,7 +1,7 @@
 """What part of a room its players see: `area` for what is around them, `everything` for all of it.
 
-A declaration, made once with the game's class. Knows numbers and names; where a player looks from, and what is then sent, is the
-room's business.
+A declaration, made once with the game's class. Knows numbers and names; where a player looks from, and what is then
+sent, is the room's business.
 """
 
 from __future__ import annotations
@@ -72,15 +72,17 @@ class AreaView(NamedTuple):
 
 
 def area(radius: float, *tables: Any, far: float = 0.0, far_every: int = 3, cell: float = 0.0) -> AreaView:
-    """A player sees the rows of `tables` (tables of the game, or their names) within `radius` of its focus, and all rows of the other tables.
+    """A player sees the rows of `tables` (tables of the game, or their names) that are within `radius` of its
+    focus, and all rows of the other tables.
 
-    The focus is the player's entity unless `player.focus` says otherwise. Rows have numbers `x` and `y`. The world is divided into square
-    cells, and what is in one is sent alike to all who see it: everything within `radius`, for sure, and besides whatever else is in the
-    same cells. Nothing comes from further away than `radius` + 1.4 × `cell` in x or in y.
+    The focus is the player's entity unless `player.focus` says otherwise. Rows have numbers `x` and `y`. The
+    world is divided into square cells, and what is in a cell is sent alike to all who see it: everything within
+    `radius`, for certain, and whatever else is in the same cells. With the default `cell` nothing comes from
+    further away than 2.75 × `radius` in x or in y; with another, than `radius` + 2.4 × `cell`.
 
-    `far` is a larger radius within which rows are sent as well, but only every `far_every` ticks. `cell` is the side of a cell; the
-    default, 1.25 × `radius`, makes a view of 3 × 3 cells, which suits crowds of up to some dozens in sight. Smaller cells cut the view
-    closer and cost more: each is a section of its own.
+    `far` is a larger radius within which rows are sent as well, but only every `far_every` ticks. `cell` is the
+    side of a cell; the default, 1.25 × `radius`, makes a view of 3 × 3 cells, which suits crowds of some dozens
+    in sight. Smaller cells cut the view closer and cost more, since each has sections of its own.
     """
     names = tuple(table if isinstance(table, str) else getattr(table, "name", "") for table in tables)
     if not names or not all(names):
@@ -94,7 +96,9 @@ def area(radius: float, *tables: Any, far: float = 0.0, far_every: int = 3, cell
     if type(far_every) is not int or not 2 <= far_every <= 60:
         raise SchemaError(f"area(…, far_every={far_every!r}): use 2 to 60 ticks")
     if cell and not (isfinite(cell) and cell >= radius / 8):
-        raise SchemaError(f"area(…, cell={cell!r}): cells of less than an eighth of the radius cost more than they save")
+        raise SchemaError(
+            f"area(…, cell={cell!r}): cells of less than an eighth of the radius cost more than they save"
+        )
     return AreaView(float(radius), names, float(far), far_every, float(cell) or radius / (1 - 2 * HYSTERESIS))
 
 

@@ -3,7 +3,7 @@
 from enum import Enum
 from typing import Any
 
-from monkeytown import schema
+from monkeytown import fields, schema
 from monkeytown._core import delta, state
 from monkeytown._core.state import Table
 from tests.naive_reader import NaiveReader
@@ -16,38 +16,39 @@ class Mood(Enum):
 
 
 class Monkey(schema.Entity):
-    x = schema.fixed(-10.0, 10.0, step=0.5, predict="linear")
-    strict = schema.fixed(0.0, 1.0, step=0.01, overflow="raise")
-    heading = schema.angle(8)
-    coins = schema.uint(8)
-    depth = schema.sint(8)
-    exact = schema.sint(4, overflow="raise")
+    x = fields.fixed(-10.0, 10.0, step=0.5, predict="linear")
+    strict = fields.fixed(0.0, 1.0, step=0.01, overflow="raise")
+    heading = fields.angle(8)
+    coins = fields.uint(8)
+    depth = fields.sint(8)
+    exact = fields.sint(4, overflow="raise")
     awake = bool
-    mood = schema.enum(Mood)
-    fruit = schema.enum("banana", "mango", default="mango")
-    label = schema.text(5)
-    motto = schema.text(3, overflow="raise")
-    raw = schema.blob(4)
-    friend = schema.ref("Monkey")
-    path = schema.array(schema.fixed(0.0, 9.0, step=1.0), 3)
-    flags = schema.array(bool, 2)
-    moods = schema.array(schema.enum("calm", "angry"), 2)
-    heavy = schema.uint(32, default=7)
+    mood = fields.enum(Mood)
+    fruit = fields.enum("banana", "mango", default="mango")
+    label = fields.text(5)
+    motto = fields.text(3, overflow="raise")
+    raw = fields.blob(4)
+    friend = fields.ref("Monkey")
+    path = fields.array(fields.fixed(0.0, 9.0, step=1.0), 3)
+    flags = fields.array(bool, 2)
+    moods = fields.array(fields.enum("calm", "angry"), 2)
+    heavy = fields.uint(32, default=7)
 
     def greet(self) -> str:
         return f"I am {self.label}"
 
 
 class Rock(schema.Entity):
-    size = schema.uint(4)
+    size = fields.uint(4)
 
 
 class Sun(schema.Entity):
-    height = schema.fixed(0.0, 1.0, step=0.1)
+    height = fields.fixed(0.0, 1.0, step=0.1)
 
 
 class Jungle:
     input = None
+    view = None
     monkeys = schema.table(Monkey, capacity=40)
     rocks = schema.table(Rock, capacity=3)
     sun = schema.singleton(Sun)

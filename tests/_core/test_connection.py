@@ -12,7 +12,8 @@ from monkeytown._core.connection import INPUT_MALFORMED, INPUT_OTHER_SCHEMA, INP
 from monkeytown._core.fanout import Group
 from monkeytown._core.frames import frame
 from monkeytown._core.inputs import Layout, Queue
-from monkeytown.schema import Input, fixed
+from monkeytown.fields import fixed
+from monkeytown.schema import Input
 from tests._core.link import Player
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from monkeytown import schema
+from monkeytown import fields, schema
 from monkeytown._core import delta
 from monkeytown._core.state import Table
 from monkeytown.errors import FieldError, SchemaError
@@ -27,8 +27,8 @@ def test_a_new_row_has_the_defaults_of_its_fields(room: Room) -> None:
 
 
 def test_a_default_of_zero_moves_to_the_nearest_end() -> None:
-    assert schema.fixed(5.0, 9.0).default == 5.0
-    assert schema.fixed(-9.0, -5.0).default == -5.0
+    assert fields.fixed(5.0, 9.0).default == 5.0
+    assert fields.fixed(-9.0, -5.0).default == -5.0
 
 
 def test_a_used_slot_begins_with_the_defaults_again(room: Room) -> None:
@@ -172,25 +172,25 @@ def test_refs_are_rows_or_none(room: Room) -> None:
 @pytest.mark.parametrize(
     "declare",
     [
-        lambda: schema.fixed(1.0, 1.0),
-        lambda: schema.fixed(0.0, math.inf),
-        lambda: schema.fixed(0.0, 1.0, step=0.0),
-        lambda: schema.fixed(0.0, 1.0, step=math.nan),
-        lambda: schema.fixed(math.nan, 1.0),
-        lambda: schema.fixed(0.0, 1.0, step=1e-12),
-        lambda: schema.angle(0),
-        lambda: schema.angle(32),
-        lambda: schema.uint(33),
-        lambda: schema.sint(0),
-        schema.enum,
-        lambda: schema.enum("a", "a"),
-        lambda: schema.enum(*map(str, range(257))),
-        lambda: schema.text(0),
-        lambda: schema.blob(-1),
-        lambda: schema.array(schema.text(3), 2),
-        lambda: schema.array(schema.uint(3), 0),
-        lambda: schema.uint(8, predict="linear", owner_only=True),
-        lambda: schema.uint(8, predict="sideways"),  # type: ignore[arg-type]
+        lambda: fields.fixed(1.0, 1.0),
+        lambda: fields.fixed(0.0, math.inf),
+        lambda: fields.fixed(0.0, 1.0, step=0.0),
+        lambda: fields.fixed(0.0, 1.0, step=math.nan),
+        lambda: fields.fixed(math.nan, 1.0),
+        lambda: fields.fixed(0.0, 1.0, step=1e-12),
+        lambda: fields.angle(0),
+        lambda: fields.angle(32),
+        lambda: fields.uint(33),
+        lambda: fields.sint(0),
+        fields.enum,
+        lambda: fields.enum("a", "a"),
+        lambda: fields.enum(*map(str, range(257))),
+        lambda: fields.text(0),
+        lambda: fields.blob(-1),
+        lambda: fields.array(fields.text(3), 2),
+        lambda: fields.array(fields.uint(3), 0),
+        lambda: fields.uint(8, predict="linear", owner_only=True),
+        lambda: fields.uint(8, predict="sideways"),  # type: ignore[arg-type]
         lambda: Table("big", Rock, 2**20 + 1),
         lambda: Table("none", Rock, 0),
     ],
@@ -202,6 +202,6 @@ def test_a_declaration_that_makes_no_sense_is_refused(declare: Any) -> None:
 
 def test_a_default_that_a_field_refuses_is_refused_where_it_stands() -> None:
     with pytest.raises((FieldError, SchemaError)):
-        schema.enum("a", "b", default="c")
+        fields.enum("a", "b", default="c")
     with pytest.raises((FieldError, SchemaError)):
-        schema.fixed(0.0, 1.0, overflow="raise", default=2.0)
+        fields.fixed(0.0, 1.0, overflow="raise", default=2.0)

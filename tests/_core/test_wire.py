@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monkeytown import schema
+from monkeytown import fields, schema
 from monkeytown._core import inputs, mirror
 from monkeytown._core.wire import Reader, Writer
 from monkeytown.errors import WireError
@@ -156,12 +156,12 @@ def test_a_singleton_is_never_without_its_row() -> None:
 
 
 class Steer(schema.Input):
-    dx = schema.sint(3)
+    dx = fields.sint(3)
     jump = bool
-    aim = schema.angle(11)
-    power = schema.fixed(-1.0, 1.0, step=0.01)
-    tool = schema.enum("hand", "stone", "stick")
-    far = schema.uint(32)
+    aim = fields.angle(11)
+    power = fields.fixed(-1.0, 1.0, step=0.01)
+    tool = fields.enum("hand", "stone", "stick")
+    far = fields.uint(32)
 
 
 LAYOUT = schema.describe_input(Steer)

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from monkeytown.client.brains import Crosser, Gatherer, Wanderer, brain_for
-from monkeytown.schema import Entity, Input, Schema, angle, enum, fixed, sint, table, uint
+from monkeytown.fields import angle, enum, fixed, sint, uint
+from monkeytown.schema import Entity, Input, Schema, table
 
 
 class Everything(Input):

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgpack
 
-from monkeytown import schema
+from monkeytown import fields, schema
 from monkeytown._core import inputs, values
 from tests import naive_client
 from tests.model import FieldSpec, TableSpec
@@ -123,13 +123,13 @@ def steering() -> Recorder:
     """Inputs of every type, at their ends, packed across the borders of bytes."""
 
     class Steer(schema.Input):
-        dx = schema.sint(3)
-        jump = schema.boolean()
-        aim = schema.angle(11)
-        power = schema.fixed(-1.0, 1.0, step=0.01)
-        tool = schema.enum("hand", "stone", "stick")
-        target = schema.uint(32)
-        far = schema.sint(32)
+        dx = fields.sint(3)
+        jump = fields.boolean()
+        aim = fields.angle(11)
+        power = fields.fixed(-1.0, 1.0, step=0.01)
+        tool = fields.enum("hand", "stone", "stick")
+        target = fields.uint(32)
+        far = fields.sint(32)
 
     room = Recorder((TableSpec("things", (FieldSpec("n", "uint", bits=8),), 4),), input=Steer)
     layout = room.twin.map["input"]

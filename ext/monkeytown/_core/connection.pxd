@@ -3,6 +3,7 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from monkeytown._core.frames cimport FrameReader
 from monkeytown._core.inputs cimport Queue
+from monkeytown._core.sight cimport Look, Sight
 
 
 cdef extern from * nogil:
@@ -29,6 +30,7 @@ cdef struct Bucket:
 # what those walks read is in the first two lines.
 cdef struct Client:
     int fd                      # -1: no raw send
+    Look* look                  # what it sees of an area, with a message of its own planned; NULL: it shares frames
     int cohort                  # in this tick: who shares position and channel; -1 for nobody
     unsigned char through_transport # TLS: same frames, written by the transport
     unsigned char blocked       # the transport still has bytes of ours to write
@@ -67,6 +69,7 @@ cdef class Connection(FrameReader):
     cdef int64_t _handle
     cdef object _transport
     cdef bytes _private
+    cdef Sight _sight
     cdef Queue _inputs
     cdef int _player_number
     cdef Py_ssize_t _pending_limit

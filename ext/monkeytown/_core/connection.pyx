@@ -18,6 +18,7 @@ from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
 from monkeytown._core.frames cimport BINARY, MAX_SERVER_HEADER, TEXT, FrameReader, ReadBuffer, write_header
 from monkeytown._core.inputs cimport MALFORMED, OTHER_SCHEMA, Queue
+from monkeytown._core.sight cimport Sight
 
 # Kinds of docs/reference/wire.md.
 cdef enum:
@@ -154,6 +155,13 @@ cdef class Connection(FrameReader):
     def private_waits(self) -> bool:
         """Whether something private was set and not sent."""
         return self.client.private_length >= 0
+
+    def set_sight(self, Sight sight) -> None:
+        """What it sees of an area, before it is seated in a group; None: all of the room, as others do."""
+        if self._group is not None:
+            raise ValueError("the connection is in a group already")
+        self._sight = sight
+        self.client.look = NULL if sight is None else &sight.look
 
     # Reliable messages.
 

@@ -18,6 +18,7 @@ cdef class Group:
     cdef list _free
     cdef Senders _senders
     cdef Py_ssize_t _longest_private
+    cdef Py_ssize_t _longest_planned
     cdef Py_ssize_t _longest_pending    # that any client may have
     cdef double _now
     cdef readonly uint64_t window

@@ -22,8 +22,10 @@ from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy
 
 from monkeytown._core.connection cimport MT_SEND_FLAGS, Client, Connection, c_send, reachable, would_block
-from monkeytown._core.frames cimport BINARY, TEXT, write_header
+from monkeytown._core.area cimport Area
+from monkeytown._core.frames cimport BINARY, MAX_SERVER_HEADER, TEXT, write_header
 from monkeytown._core.senders cimport Lane, Senders
+from monkeytown._core.sight cimport compose, told
 
 from monkeytown.position import Position
 
@@ -34,6 +36,8 @@ cdef enum:
     # `private` apart from its values: two headers, kind, flags, number, and the JSON around it.
     PRIVATE_OVERHEAD = 96
     SLOT_BITS = 20
+    # As the length of a frame: there is none, each client has a message of its own planned.
+    PLANNED = -1
     # Cohorts that are not a group of readers at one position.
     NOBODY = -1
     LEFT_OVER = -2
@@ -84,10 +88,18 @@ cdef Py_ssize_t write_private(const Client* client, unsigned char* out) noexcept
     return n
 
 
+cdef inline bint nothing_planned(const Client* client, Py_ssize_t length) noexcept nogil:
+    return length == PLANNED and (client.look == NULL or client.look.length == 0)
+
+
 cdef Py_ssize_t stage(const Client* client, const unsigned char* frame, Py_ssize_t length, unsigned char* out) noexcept nogil:
-    """Everything for one client in one piece: the shared frame, what is private, what was pending."""
+    """Everything for one client in one piece: its state (the shared frame, or the message planned for it), what is private, what was
+    pending."""
     cdef Py_ssize_t n = length
-    if length:
+    if length == PLANNED:
+        n = write_header(out, BINARY, client.look.length)
+        n += compose(client.look, out + n)
+    elif length:
         memcpy(out, frame, length)
     if client.private_length >= 0 or client.seen_input != client.told_input:
         n += write_private(client, out + n)
@@ -97,11 +109,11 @@ cdef Py_ssize_t stage(const Client* client, const unsigned char* frame, Py_ssize
     return n
 
 
-cdef inline Py_ssize_t compose(
+cdef inline Py_ssize_t outgoing(
     const Client* client, const unsigned char* frame, Py_ssize_t length, unsigned char* scratch, const unsigned char** data
 ) noexcept nogil:
     """What goes out to this client: where it is and how long. `scratch` holds the longest that may be."""
-    if has_more(client):
+    if length == PLANNED or has_more(client):
         data[0] = scratch
         return stage(client, frame, length, scratch)
     data[0] = frame
@@ -122,6 +134,8 @@ cdef void sent(Client* client, bint state, uint32_t epoch, uint64_t tick) noexce
     if not client.has_position or client.epoch != epoch:
         client.acknowledges = False
         client.acked_tick = 0
+    if client.look != NULL:
+        told(client.look, tick)
     client.outstanding = True
     client.has_position = True
     client.epoch = epoch
@@ -159,12 +173,12 @@ cdef void send_range(void* context, int number, Py_ssize_t first, Py_ssize_t end
     cdef const unsigned char* data
     for i in range(first, end):
         client = job.clients[job.slots[i]]
-        if client == NULL or client.cohort != job.cohort:
+        if client == NULL or client.cohort != job.cohort or nothing_planned(client, job.length):
             continue
         if client.fd < 0:
             lane.others += 1
             continue
-        n = compose(client, job.frame, job.length, lane.scratch, &data)
+        n = outgoing(client, job.frame, job.length, lane.scratch, &data)
         if data == job.frame:
             lane.shared += 1
         else:
@@ -180,7 +194,7 @@ cdef void send_range(void* context, int number, Py_ssize_t first, Py_ssize_t end
         if done == n:
             lane.bytes_sent += n
             lane.count += 1
-            sent(client, job.length > 0, job.epoch, job.tick)
+            sent(client, job.length != 0, job.epoch, job.tick)
         elif done < 0 and would_block(errno):
             lane.full += 1
             client.full = True
@@ -359,6 +373,44 @@ cdef class Group:
             return 0
         return self._send(cohort, self._starts[cohort], self._starts[cohort + 1], data, length, epoch, tick)
 
+    def plan(self, int cohort, Area area not None, uint32_t epoch, base) -> int:
+        """Plans a message for each of a cohort: what brings it from tick `base` (None: from nothing) to the area's. Returns how many are to
+        be sent; to who sees nothing new, none is."""
+        cdef Py_ssize_t i, count = 0
+        cdef Client* client
+        cdef Connection connection
+        if not 0 <= cohort < self._cohort_count:
+            return 0
+        area.open(0 if base is None else base, base is None)
+        for i in range(self._starts[cohort], self._starts[cohort + 1]):
+            client = self._clients[self._order[i]]
+            if client == NULL or client.cohort != cohort or client.look == NULL:
+                continue
+            connection = self._connections[self._order[i]]
+            connection._sight.plan(epoch)
+            if client.look.length:
+                count += 1
+        return count
+
+    def send_planned(self, int cohort, uint32_t epoch, uint64_t tick) -> int:
+        """Sends what was planned for a cohort. Returns to how many."""
+        cdef Py_ssize_t i
+        if not 0 <= cohort < self._cohort_count:
+            return 0
+        self._longest_planned = MAX_SERVER_HEADER
+        for i in range(self._starts[cohort], self._starts[cohort + 1]):
+            if self._clients[self._order[i]] != NULL and self._clients[self._order[i]].look != NULL:
+                self._longest_planned = max(
+                    self._longest_planned, MAX_SERVER_HEADER + self._clients[self._order[i]].look.length)
+        return self._send(cohort, self._starts[cohort], self._starts[cohort + 1], NULL, PLANNED, epoch, tick)
+
+    def with_new_cells(self, int cohort) -> list:
+        """Those of a cohort who begin to see a cell with what is planned for them."""
+        return [
+            connection for connection in self.cohort(cohort)
+            if (<Connection> connection).client.look != NULL and (<Connection> connection).client.look.widens
+        ]
+
     def flush(self) -> int:
         """Sends what waits to those for whom no state went out in this tick. Returns to how many.
 
@@ -427,7 +479,8 @@ cdef class Group:
         cdef Job job
         cdef Lane* lane
         cdef Py_ssize_t i, count = 0, others = 0
-        self._senders.reserve(length + self._longest_pending + self._longest_private + PRIVATE_OVERHEAD)
+        self._senders.reserve(
+            (self._longest_planned if length == PLANNED else length) + self._longest_pending + self._longest_private + PRIVATE_OVERHEAD)
         job.clients = self._clients
         job.slots = self._order + first
         job.lanes = self._senders.lanes
@@ -465,14 +518,14 @@ cdef class Group:
         cdef const unsigned char* data
         for i in range(first, end):
             client = self._clients[self._order[i]]
-            if client == NULL or client.cohort != cohort:
+            if client == NULL or client.cohort != cohort or nothing_planned(client, length):
                 continue
             connection = self._connections[self._order[i]]
-            n = compose(client, frame, length, self._senders.lanes[0].scratch, &data)
+            n = outgoing(client, frame, length, self._senders.lanes[0].scratch, &data)
             done = client.partial
             client.partial = 0
             client.cohort = NOBODY
-            sent(client, length > 0, epoch, tick)
+            sent(client, length != 0, epoch, tick)
             count += 1
             self.bytes_sent += n - done
             connection._transport.write(PyBytes_FromStringAndSize(<const char*> data + done, n - done))

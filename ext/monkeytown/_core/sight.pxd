@@ -26,6 +26,7 @@ cdef struct Look:
     # The planned message: a head of its own, then pieces of the area's arena.
     Py_ssize_t length        # 0: nothing is to be said
     bint brings_far
+    bint widens              # the reader begins to see a cell with it
     uint8_t *head
     Py_ssize_t head_length
     Py_ssize_t head_capacity

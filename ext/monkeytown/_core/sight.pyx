@@ -302,9 +302,9 @@ cdef class Sight:
         the message, or 0."""
         cdef Look *look = &self.look
         cdef Area area = self.area
-        cdef bint brings_far = area.snapshot, news
+        cdef bint brings_far = area.snapshot
         self.aim()
-        look.length = 0
+        look.length, look.widens = 0, False
         if area.snapshot:
             look.known_count = 0
             look.settled = False     # also if nothing at all is seen: the reader's view was emptied
@@ -317,10 +317,10 @@ cdef class Sight:
         else:
             look.settles = self.compare(brings_far)
         look.brings_far = brings_far
-        news = self.gather(brings_far)
-        if not news and not lists.any():
+        if not self.gather(brings_far) and not lists.any():
             look.length = 0
             return 0
+        look.widens = lists.counts[TO_NEAR] > 0 or lists.counts[TO_FAR] > 0
         return self.put_head(epoch, lists.any())
 
     cdef const Seen *find(self, int32_t cell) noexcept:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from monkeytown._core.fanout import Group
 from monkeytown._core.frames import frame
 from monkeytown._core.senders import Senders
+from monkeytown._core.sight import Sight
+from monkeytown.position import Position
 from monkeytown.room.encoded import Encoding
 from monkeytown.room.member import Member
 from monkeytown.room.room import Room
@@ -25,8 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["WebSocketAudience"]
 
-# A channel is what readers must have in common, beside their position, to share a frame.
-CHANNELS = (Encoding.BINARY, Encoding.JSON)
+# A channel is what readers must have in common, beside their position, to share a frame, or to have frames of their own
+# planned in one go. Readers of JSON who see a part of the room have a channel each.
+BINARY, JSON, PARTS, FIRST_ALONE = range(4)
 
 # Of rooms without ticks, where a tick is an event: as if they had so many a second.
 EVENTS_PER_SECOND = 60
@@ -50,19 +53,30 @@ class WebSocketAudience:
         self.group = Group(window=ceil(window * (room.tick_rate or EVENTS_PER_SECOND)), senders=senders)
         self._members: dict[Member, GameConnection] = {}
         self._owed: set[Member] = set()
-        self._frames: list[tuple[int, bytes]] = []
-        """By cohort, from `prepare` to `send`."""
+        self._frames: list[tuple[int, bytes | None]] = []
+        """By cohort, from `prepare` to `send`; None: each has a message of its own planned."""
+        self._alone: dict[int, Sight] = {}
+        """By channel."""
         self._position = room.position
         self._metrics = metrics
         self._now = now
 
     def enter(self, connection: GameConnection, member: Member) -> None:
-        channel = CHANNELS.index(Encoding.JSON if connection.codec.is_text else Encoding.BINARY)
+        sight = member.view if isinstance(member.view, Sight) else None
+        connection.set_sight(None if connection.codec.is_text else sight)
+        if sight is None:
+            channel = JSON if connection.codec.is_text else BINARY
+        elif not connection.codec.is_text:
+            channel = PARTS
+        else:
+            channel = FIRST_ALONE + member.number
+            self._alone[channel] = sight
         connection.handle = self.group.add(connection, channel=channel)
         self._members[member] = connection
 
     def leave(self, connection: GameConnection, member: Member) -> None:
         self.group.remove(connection.handle)
+        self._alone.pop(FIRST_ALONE + member.number, None)
         self._members.pop(member, None)
         self._owed.discard(member)
 
@@ -73,15 +87,19 @@ class WebSocketAudience:
         if not len(group):
             return
         self._position = _, tick = room.position
-        frames = self._frames
         for cohort, (base, channel) in enumerate(group.due(tick, self._now())):
-            reading = room.read(base, EVERYTHING, CHANNELS[channel])
+            if channel == PARTS:
+                self._plan(room, cohort, base)
+                continue
+            text = channel != BINARY
+            view = EVERYTHING if channel < PARTS else self._alone[channel]
+            reading = room.read(base, view, Encoding.JSON if text else Encoding.BINARY)
             if reading.frame is None:
                 continue
             self._metrics.reads[reading.reason] += 1
             if reading.is_snapshot:
                 self._owe_everything(cohort)
-            frames.append((cohort, frame(reading.frame, text=CHANNELS[channel] is Encoding.JSON)))
+            self._frames.append((cohort, frame(reading.frame, text=text)))
         if room.touched:
             self._owed.update(room.touched)
         if self._owed:
@@ -94,10 +112,28 @@ class WebSocketAudience:
             return
         epoch, tick = self._position
         for cohort, framed in self._frames:
-            group.send(cohort, framed, epoch, tick)
+            if framed is None:
+                group.send_planned(cohort, epoch, tick)
+            else:
+                group.send(cohort, framed, epoch, tick)
         group.flush()
         if self._owed:
             self._settle_private(tick)
+
+    def _plan(self, room: Room, cohort: int, base: Position | None) -> None:
+        """What each of a cohort sees of its part of the room."""
+        group = self.group
+        reason, count = room.plan(group, cohort, base)
+        if not count:
+            return
+        self._metrics.reads[reason] += count
+        self._frames.append((cohort, None))
+        if not reason.is_delta:
+            self._owe_everything(cohort)
+        elif room.has_private:
+            # Rows of theirs may have come into sight.
+            widened = set(group.with_new_cells(cohort))
+            self._owed.update(member for member, one in self._members.items() if one in widened)
 
     def _owe_everything(self, cohort: int) -> None:
         """After a snapshot a reader has nothing private any more."""

@@ -16,7 +16,7 @@ from monkeytown._core.area import Area
 from monkeytown._core.fanout import Group
 from monkeytown._core.sight import Sight
 from monkeytown._core.state import Table
-from monkeytown.position import Position
+from monkeytown.position import Position, Reason
 from monkeytown.room.encoded import Encoded, Encoding, Key, Reading
 from monkeytown.room.history import decide
 
@@ -52,11 +52,13 @@ class Reader:
         return self.encoded.get(key, self._make)
 
     def look(self, position: Position | None, sight: Sight, encoding: Encoding) -> Reading:
-        """The same for a reader who sees a part. A sight knows what its reader has, so it is read by that one alone, in order."""
+        """The same for a reader who sees a part.
+
+        A sight knows what its reader has, so it is read by that one alone, and in order.
+        """
         reason = decide(position, self.now, sight.can_continue)
         if self.disturbed or position == self.now:
             return Reading(reason, position, None)
-        epoch, tick = self.now
         base = position.tick if position is not None and reason.is_delta else None
         if encoding is Encoding.JSON:
             tables = values.look(self._tables, sight, base)
@@ -64,7 +66,7 @@ class Reader:
             if frame is not None:
                 sight.arrive()
         else:
-            frame = sight.read(epoch, base)
+            frame = sight.read(self.now.epoch, base)
         return Reading(reason, position if frame is None else self.now, frame)
 
     def plan(self, group: Group, cohort: int, position: Position | None) -> tuple[Reason, int]:

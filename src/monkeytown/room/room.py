@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from monkeytown._core import state, values
 from monkeytown._core.area import Area
+from monkeytown._core.fanout import Group
 from monkeytown._core.inputs import Layout, Queue
 from monkeytown._core.sight import Sight
 from monkeytown.errors import ERROR_CODES, FieldError, HookError, Refusal
@@ -132,6 +133,17 @@ class Room:
             return self._reader.look(position, view, encoding)
         return self._reader.read((position, view, encoding))
 
+    def plan(self, group: Group, cohort: int, position: Position | None) -> tuple[Reason, int]:
+        """The same for many at once who each see a part, all of them at `position`: see `Reader.plan`."""
+        if self._rules.failed is not None:
+            return Reason.CONTINUED, 0
+        return self._reader.plan(group, cohort, position)
+
+    @property
+    def has_private(self) -> bool:
+        """Whether some rows have something that only their owners see."""
+        return self._has_private
+
     def private(
         self, member: Member, base: int | None, encoding: Encoding = Encoding.BINARY
     ) -> Private | None:
@@ -183,7 +195,9 @@ class Room:
         if self.is_full:
             raise Refusal(code="GAME-002")
         self._last_number += 1
-        member = Member(self._new_player(player_id, name), Sight(self._area) if self._area is not None else None)
+        member = Member(
+            self._new_player(player_id, name), Sight(self._area) if self._area is not None else None
+        )
         self._seat(member)
         self._stage.hold()
         try:
@@ -199,6 +213,7 @@ class Room:
             raise
         self._announce(member)
         self._stage.release()
+        self._stage.reviewed.discard(member)  # nothing has been described to it yet
         self._settle()
         return member.player
 
@@ -390,7 +405,9 @@ class Room:
                 if number in self._seats:
                     self.touched.add(self._seats[number])
         if self._area is not None:
-            self.touched.update(self._seats[number] for number in self._area.moved_owners if number in self._seats)
+            self.touched.update(
+                self._seats[number] for number in self._area.moved_owners if number in self._seats
+            )
 
     def _end(self, closing: Closing) -> None:
         self.closed = closing

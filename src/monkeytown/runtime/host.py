@@ -108,7 +108,7 @@ class HostedRoom:
             for _ in range(steps):
                 room.step()
             self._host.metrics.ticks += steps
-            if room.notified or room.kicked or room.closed is not None:
+            if room.notified or room.reviewed or room.kicked or room.closed is not None:
                 self._settle()
         except Exception:
             self._failed()
@@ -186,6 +186,12 @@ class HostedRoom:
                     session.take_events(member)
                     told.append(session)
             room.notified.clear()
+        if room.reviewed:
+            for member in room.reviewed:
+                session = self.sessions.get(member.id)
+                if session is not None:
+                    session.describe_anew(self, member)
+            room.reviewed.clear()
         if room.kicked:
             kicked, room.kicked = room.kicked, []
             for member, reason in kicked:

@@ -29,6 +29,7 @@ from monkeytown.protocol.messages import (
     Welcome,
 )
 from monkeytown.room.member import Member
+from monkeytown.room.room import Room
 from monkeytown.runtime.limits import Limits, TokenBucket
 
 if TYPE_CHECKING:
@@ -184,15 +185,21 @@ class Session:
         room = hosted.room
         rate = room.tick_rate * self._limits.inputs_per_tick or self._limits.actions_per_second
         self._inputs = TokenBucket(rate, max(rate, 1.0), self._now())
-        if not self._link.codec.is_text:
-            self._say(
-                "schema",
-                {"gameId": room.id, "game": room.name, "tickRate": room.tick_rate} | room.schema.describe(),
-            )
+        self._describe(room, member)
         self.take_events(member)
         self._link.enter(hosted, member)
         self._link.flush()
         hosted.disturbed()
+
+    def _describe(self, room: Room, member: Member) -> None:
+        if not self._link.codec.is_text:
+            self._say("schema", room.describe(member))
+
+    def describe_anew(self, hosted: HostedRoom, member: Member) -> None:
+        """The player sees the room in another way: it is described, and then shown, as if they had joined again."""
+        self._link.leave()
+        self._describe(hosted.room, member)
+        self._link.enter(hosted, member)
 
     def _leave(self) -> None:
         hosted, self.hosted = self.hosted, None
