@@ -170,7 +170,7 @@ async def test_many_players_come_and_go_while_threads_share_the_sends(server: Se
                 room.leave()
             rooms = rooms[6:] + await asyncio.gather(*(come(100 * turn + number) for number in range(6)))
             tick = max(room.tick for room in rooms)
-            await settled(lambda tick=tick: all(room.tick > tick + 5 for room in rooms))
+            await settled(lambda tick=tick, rooms=rooms: all(room.tick > tick + 5 for room in rooms))
         await settled(lambda: all(len(room.players) == 36 for room in rooms))
         seen: dict[int, Any] = {}
         for room in rooms:
