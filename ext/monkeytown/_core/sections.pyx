@@ -39,8 +39,9 @@ cdef class SectionWriter(Packer):
         return 0
 
     cdef bint put_residuals_of(self, Table table, int32_t count, int32_t n, bint dense, bint any_arrived) except -1:
-        """*Changed*, with residuals of the newest tick: the first `count` rows of `slots`, whose places are in `ranks` and which are
-        among the `n` rows of `members` (`dense`: slots, places and members are all the same, and none need be filled in).
+        """*Changed*, with residuals of the newest tick: the first `count` rows of `slots`, whose places are in `ranks`
+        and which are among the `n` rows of `members` (`dense`: slots, places and members are all the same, and none need
+        be filled in).
 
         Rows that have just arrived (`any_arrived`: there are some) are selected only where their residuals are zero.
         """
@@ -94,8 +95,8 @@ cdef class SectionWriter(Packer):
         return 0
 
     cdef bint put_changed_contents(self, Table table, Column column, int32_t count, bint dense) except -1:
-        """Text and blobs that changed in the newest tick, as a row set of the `count` selected rows. What a new row holds has come
-        with it."""
+        """Text and blobs that changed in the newest tick, as a row set of the `count` selected rows. What a new row
+        holds has come with it."""
         cdef int32_t now = table.stamp_of(table.tick), i, found = 0, slot
         cdef int32_t *changed = <int32_t *>self.apart     # free at this point: outliers come with numbers only
         for i in range(count):
@@ -112,8 +113,8 @@ cdef class SectionWriter(Packer):
     cdef bint put_corrections_of(
         self, Table table, const int32_t *members, int32_t n, const int32_t *arrived, int32_t since
     ) except -1:
-        """*Changed*, with absolute values: whatever was corrected after the stamp `since` in those of the `n` rows of `members` that
-        arrived no later."""
+        """*Changed*, with absolute values: whatever was corrected after the stamp `since` in those of the `n` rows of
+        `members` that arrived no later."""
         cdef size_t start = self.out.size, mask = self.reserve_mask(table)
         cdef int32_t slot, count, i
         cdef const int32_t *stamp
