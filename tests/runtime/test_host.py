@@ -77,7 +77,7 @@ class TestAFailingRoom:
             assert player.closed is not None
             assert player.closed[0] == CloseCode.ROOM_FAILED
         assert hosted.room.id not in host.rooms
-        assert host.metrics.rooms_failed == 1
+        assert host.metrics.games["grumpy"].rooms_failed == 1
 
     def test_other_rooms_lose_no_tick(self, clock: Clock, client: Make) -> None:
         healthy, grumpy = client(), client()
@@ -115,7 +115,7 @@ class TestAFailingRoom:
         assert logs[0]["hook"] == "on_create"
         assert host.rooms == {}
         clock.run(1.0)
-        assert host.metrics.ticks == 0
+        assert host.metrics.games["broken"].ticks == 0
 
     def test_a_hook_that_fails_at_a_join_refuses_it_and_ends_the_room(self, clock: Clock) -> None:
         class Unkind(Dots):
@@ -200,7 +200,7 @@ def test_a_game_may_end_its_room(client: Make, host: Host) -> None:
         assert player.errors == ["GAME-006"]
         assert player.closed == (CloseCode.ROOM_CLOSED, "that was all")
     assert host.rooms == {}
-    assert host.metrics.rooms_failed == 0
+    assert host.metrics.games["turns"].rooms_failed == 0
 
 
 def test_a_game_may_kick(client: Make) -> None:
@@ -266,7 +266,8 @@ class TestEmptyRooms:
             host.sweep()
         assert host.rooms == {}
         assert clock.ticker.next_deadline is None
-        assert host.metrics.rooms_opened == host.metrics.rooms_ended == 100
+        for metrics in host.metrics.games.values():
+            assert metrics.rooms_opened == metrics.rooms_ended == metrics.joins == 50
 
 
 def test_closing_the_host_ends_all_rooms(clock: Clock, client: Make, host: Host) -> None:

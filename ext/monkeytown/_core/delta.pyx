@@ -30,6 +30,13 @@ cdef enum:
 cdef class _Encoder(Packer):
     """One is enough: encoding holds the GIL."""
 
+    cdef size_t charged          # up to where the bytes of this frame were put down to a column
+
+    cdef void charge(self, Column column) noexcept:
+        """Puts what was written since the last charge down to a column."""
+        column.bytes_encoded += self.out.size - self.charged
+        self.charged = self.out.size
+
     cdef bint put_gone(self, Table table, int64_t base) except -1:
         cdef int32_t i = table.tombstone_count, count = 0
         cdef Tombstone *stone
@@ -72,6 +79,7 @@ cdef class _Encoder(Packer):
             self.values[i] = rows.generation[self.slots[i]] - 1
             all_bits |= self.values[i]
         self.out.put_packed(self.values, count, all_bits)
+        self.charged = self.out.size
         for column in table.columns:
             if column.field.owner_only:
                 continue
@@ -79,6 +87,7 @@ cdef class _Encoder(Packer):
                 self.put_contents(column, self.slots, count)
             for lane in range(column.count):
                 self.put_absolute(column, lane, self.slots, count)
+            self.charge(column)
         return True
 
     cdef bint put_changed(self, Table table) except -1:
@@ -128,6 +137,7 @@ cdef class _Encoder(Packer):
         cdef uint32_t all_bits
         cdef Column column
         cdef int lane, place = 0
+        self.charged = self.out.size
         for column in table.columns:
             if column.field.owner_only:
                 continue
@@ -141,6 +151,7 @@ cdef class _Encoder(Packer):
                     self.put_residuals(count, best_plan(self.values, count, all_bits, 0))
                     self.mark(mask, place)
                 place += 1
+            self.charge(column)
         return 0
 
     cdef bint put_corrected_contents(self, Column column, int32_t count, bint dense) except -1:
@@ -169,6 +180,7 @@ cdef class _Encoder(Packer):
         if table.changed_tick <= base:
             return False
         mask = self.reserve_mask(table)
+        self.charged = self.out.size
         self.census(rows)
         for column in table.columns:
             if column.field.owner_only:
@@ -190,6 +202,7 @@ cdef class _Encoder(Packer):
                     self.mark(mask, place)
                     found = True
                 place += 1
+            self.charge(column)
         if not found:
             self.out.size = start
         return found
@@ -231,6 +244,7 @@ cdef class _Encoder(Packer):
                 parts |= PART_CHANGED
         if parts:
             self.out.data[start + 1] = <uint8_t>parts
+            table.bytes_encoded += self.out.size - start
         else:
             self.out.size = start
         return 0

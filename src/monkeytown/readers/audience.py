@@ -17,7 +17,7 @@ from monkeytown.room.encoded import Encoding
 from monkeytown.room.member import Member
 from monkeytown.room.room import Room
 from monkeytown.room.view import EVERYTHING
-from monkeytown.runtime.metrics import Metrics
+from monkeytown.runtime.metrics import Metrics, Traffic
 
 if TYPE_CHECKING:
     from monkeytown.readers.connection import GameConnection
@@ -88,6 +88,18 @@ class WebSocketAudience:
         group.flush()
         if self._owed:
             self._settle_private(tick)
+
+    def traffic(self) -> Traffic:
+        """What was sent to these players so far, in states and beside them."""
+        group = self.group
+        return Traffic(
+            sends_shared=group.shared,
+            sends_staged=group.staged,
+            sends_partial=group.partial,
+            sends_full=group.full,
+            held=group.held,
+            bytes_sent=group.bytes_sent,
+        )
 
     def _owe_everything(self, cohort: int) -> None:
         """After a snapshot a reader has nothing private any more."""
