@@ -13,7 +13,7 @@ cdef enum:
     PART_COUNT = 7
 
 PARTS = ("events", "on_input", "timers", "on_tick", "commit", "encode", "send")
-"""The parts of a tick by number: what happened between two versions in a room without ticks, then as they follow each other."""
+"""The parts of a tick by number. The first is what came before it in a room without ticks; the others follow each other."""
 
 EVENTS, ON_INPUT, TIMERS, ON_TICK, COMMIT, ENCODE, SEND = range(PART_COUNT)
 
@@ -24,8 +24,7 @@ BOUNDS = (
 """Upper ends of the buckets in nanoseconds; one more bucket has what is longer."""
 
 cdef int64_t[BUCKET_COUNT] bounds
-for place in range(BUCKET_COUNT):
-    bounds[place] = BOUNDS[place]
+bounds[:] = BOUNDS
 
 
 cdef class Histogram:

@@ -21,7 +21,7 @@ from monkeytown.protocol.close import CloseCode
 from monkeytown.room.member import Member
 from monkeytown.room.room import Room
 from monkeytown.runtime.matchmaking import choose
-from monkeytown.runtime.metrics import GameMetrics, Metrics, Traffic
+from monkeytown.runtime.metrics import Metrics, Traffic
 from monkeytown.runtime.ticker import Beat, Ticker
 
 if TYPE_CHECKING:
@@ -153,8 +153,8 @@ class HostedRoom:
         traffic = Traffic(self.room.encoded.made, self.room.encoded.shared)
         for table in self.room.tables:
             rest = table.bytes_encoded
-            for column in table.columns:
-                traffic.column_bytes[table.name, column.field.name] = column.bytes_encoded
+            for field, column in zip(table.entity.fields(), table.columns, strict=True):
+                traffic.column_bytes[table.name, field.name] = column.bytes_encoded
                 rest -= column.bytes_encoded
             traffic.column_bytes[table.name, ""] = rest
         for audience in self.audiences:

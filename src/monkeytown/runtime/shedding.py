@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from math import exp
 
-__all__ = ["Shedding"]
+__all__ = ["MAX_STRIDE", "Shedding"]
 
 MAX_STRIDE = 3
 
@@ -48,7 +48,10 @@ class Shedding:
         return self._sending + self._rest
 
     def observe(self, elapsed: float, working: float, sending: float) -> bool:
-        """Within `elapsed` seconds the instance worked for `working`, `sending` of them. Returns whether the stride changed."""
+        """Within `elapsed` seconds the instance worked for `working`, `sending` of them.
+
+        Returns whether the stride changed.
+        """
         if elapsed <= 0:
             return False
         weight = 1 - exp(-min(elapsed, LONGEST) / MEMORY_SECONDS)
