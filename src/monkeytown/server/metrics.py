@@ -41,7 +41,7 @@ _LIMITS = [*(f"{bound / SECOND:.9f}".rstrip("0") for bound in BOUNDS), "+Inf"]
 _TRAFFIC: tuple[tuple[str, str, Callable[[Traffic], int]], ...] = (
     (
         "frames_encoded",
-        "State frames that were encoded.",
+        "State frames that were encoded, each once for a position and an encoding; those without news too.",
         lambda traffic: traffic.frames_encoded,
     ),
     (
@@ -223,7 +223,7 @@ def _ticks(games: Mapping[str, GameMetrics]) -> Iterator[Metric]:
     )
     overruns = CounterMetricFamily(
         "monkeytown_tick_overruns",
-        "Turns that took longer than the interval between ticks, by the game and the part that took most of the time.",
+        "Turns that took longer than the interval of ticks, by the game and the part that took most of the time.",
         labels=("game", "part"),
     )
     for name, game in games.items():
