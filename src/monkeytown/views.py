@@ -101,7 +101,9 @@ def area(radius: float, *tables: Any, far: float = 0.0, far_every: int = 3, cell
         raise SchemaError(
             f"area(…, cell={cell!r}): cells of less than an eighth of the radius cost more than they save"
         )
-    return AreaView(float(radius), tables, float(far), far_every, float(cell) or radius / (1 - 2 * HYSTERESIS))
+    return AreaView(
+        float(radius), tables, float(far), far_every, float(cell) or radius / (1 - 2 * HYSTERESIS)
+    )
 
 
 def place_fields(name: str, fields: Mapping[str, Field[Any]]) -> tuple[Field[Any], Field[Any]]:

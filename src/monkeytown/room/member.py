@@ -53,6 +53,8 @@ class Member:
         if focus is None:
             focus = self.player.entity
         elif not isinstance(focus, Row):
+            if not isinstance(focus, tuple | list) or len(focus) != 2:
+                raise TypeError(f"player.focus is a row, a place (x, y) or None, not {focus!r}")
             x, y = focus
             if self.sight is not None:
                 self.sight.look_at(x, y)

@@ -87,7 +87,9 @@ class RoomStage:
 
     def show(self, player: Player) -> None:
         if player.view is not None and player.view.delay and not self._has_ticks:
-            raise SchemaError("a game without ticks has nothing to show later: everything(delay=…) needs a tick_rate")
+            raise SchemaError(
+                "a game without ticks has nothing to show later: everything(delay=…) needs a tick_rate"
+            )
         member = self._member(player)
         if member is not None:
             self.reviewed.add(member)
