@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from statistics import median
 from time import perf_counter_ns
 from types import SimpleNamespace
@@ -9,9 +10,12 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families as parse
+from tests._core.link import Player
 
 from benchmarks import report
 from benchmarks.test_jungle import PLAYERS, Arena
+from monkeytown._core.fanout import Group
+from monkeytown._core.frames import frame
 from monkeytown._core.timing import ENCODE, PARTS, SEND, Course, Stopwatch, Timing
 from monkeytown.games.jungle import Jungle
 from monkeytown.games.tictactoe import TicTacToe
@@ -20,17 +24,30 @@ from monkeytown.runtime.host import Host
 from monkeytown.runtime.ticker import Ticker
 from monkeytown.server.metrics import ServerCollector
 
-WARM_UP = 600
+WARM_UP = 300
 ROOMS = 20
 
 
+def over_tcp() -> tuple[socket.socket, socket.socket]:
+    """Two ends of a connection, as a server has it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        theirs = socket.create_connection(listener.getsockname())
+        ours, _ = listener.accept()
+    ours.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return ours, theirs
+
+
 class Measured(Arena):
-    """The same room; a tick of it with all that a host and a ticker measure, or without."""
+    """The same room with players at its sockets: a tick of it with all that a host and a ticker measure, or without."""
 
     def __init__(self) -> None:
         self.timing = Timing()
         self.course = Course()
         self.watch = Stopwatch(self.timing, self.course)
+        self.group = Group()
+        self.players = [Player(pair=over_tcp) for _ in range(PLAYERS)]
+        for player in self.players:
+            self.group.add(player)
         super().__init__()
 
     def new_room(self) -> Room:
@@ -38,31 +55,53 @@ class Measured(Arena):
         self.lap, room._lap = room._lap, None
         return room
 
+    def send(self, measured: bool) -> bytes:
+        """What the players' audience does."""
+        ((base, _),) = self.group.due(self.room.tick, 1.0)
+        state = self.room.read(base).frame
+        assert state is not None
+        framed = frame(state)
+        if measured:
+            self.watch.lap(ENCODE)
+        self.group.send(0, framed, self.room.epoch, self.room.tick)
+        self.group.flush()
+        return state
+
+    def step(self) -> bytes:
+        self.room.step()
+        return self.send(False)
+
     def measured_step(self) -> bytes:
-        """As `HostedRoom` does it."""
-        watch = self.watch
+        """As the ticker and `HostedRoom` do it."""
         self.course.start()
         self.room.step()
-        frame = self.room.read(self.position).frame
-        watch.lap(ENCODE)
-        watch.lap(SEND)
-        watch.finish(0)
-        assert frame is not None
-        return frame
+        state = self.send(True)
+        self.watch.lap(SEND)
+        self.watch.finish(0)
+        return state
 
     def timed(self, measured: bool) -> tuple[int, bytes]:
         """Nanoseconds of a tick."""
         self.room._lap = self.lap if measured else None
         step = self.measured_step if measured else self.step
         began = perf_counter_ns()
-        frame = step()
-        return perf_counter_ns() - began, frame
+        state = step()
+        return perf_counter_ns() - began, state
+
+    def check(self, state: bytes) -> None:
+        super().check(state)
+        for player in self.players:
+            player.arrived()
+
+    def close(self) -> None:
+        for player in self.players:
+            player.close()
 
 
 def test_measuring(benchmark: Any, quick: bool) -> None:
     """Two rooms in step, one of which is measured in each tick: now this one, now that one, now first, now second."""
     arenas = (Measured(), Measured())
-    ticks = 4_000 if quick else 20_000
+    ticks = 2_000 if quick else 10_000
     without: list[int] = []
     more: list[int] = []
 
@@ -86,13 +125,14 @@ def test_measuring(benchmark: Any, quick: bool) -> None:
     turns = 0
     for arena in arenas:
         arena.assert_equal()
+        arena.close()
         parts = {name: sum(part.counts) for name, part in zip(PARTS, arena.timing.parts, strict=True)}
         assert len({count for count in parts.values() if count}) == 1
         turns += parts["send"]
     assert turns == WARM_UP + ticks
     each, cost = median(without), median(more)
     report.record(
-        f"measuring a whole tick of a Jungle of {PLAYERS}",
+        f"measuring a whole tick of a Jungle of {PLAYERS}, sent to {PLAYERS} sockets",
         f"{cost / 1e3:.2f} µs",
         yardstick=f"{each / 1e3:.1f} µs unmeasured",
         ratio=1 + cost / each,
