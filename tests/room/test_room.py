@@ -9,7 +9,7 @@ import numpy
 import pytest
 
 from monkeytown import Game, Player, Refusal, table
-from monkeytown._core.timing import PARTS, Stopwatch, Timing
+from monkeytown._core.timing import PARTS, Course, Stopwatch, Timing
 from monkeytown.errors import FieldError
 from monkeytown.position import Position
 from monkeytown.room.room import INPUTS_PER_TICK, ROOM_CLOSED, ROOM_FAILED, Room
@@ -54,12 +54,11 @@ class TestTheTick:
             def on_tick(self, dt: float) -> None:
                 spent["now"] += 100
 
-        watch = Stopwatch(Timing(), lambda: spent["now"])
+        watch = Stopwatch(Timing(), Course(lambda: spent["now"]))
         room = a_room(Slow, stopwatch=watch)
         (frog,) = joined(room, "Ada")
         for number in (1, 2):
             hop(room, frog, number=number)
-        watch.start()
         room.step()
         room.step()
         assert watch.finish() == 2 * 3 + 2 * 20 + 2 * 100
@@ -72,9 +71,8 @@ class TestTheTick:
         }
 
     def test_a_room_without_ticks_has_fewer_parts(self) -> None:
-        watch = Stopwatch(Timing(), lambda: 0)
+        watch = Stopwatch(Timing(), Course(lambda: 0))
         room = a_room(Wall, stopwatch=watch)
-        watch.start()
         room.step()
         watch.finish()
         assert [name for name, part in zip(PARTS, watch.timing.parts, strict=True) if sum(part.counts)] == [
