@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from monkeytown.errors import Refusal, SchemaError
 
 if TYPE_CHECKING:
+    from monkeytown._core.batch import Batch
     from monkeytown.schema import Input
 
 __all__ = ["HOOKS", "MAX_TICK_RATE", "Game", "Player", "Players", "Stage", "Timer"]
@@ -28,6 +29,7 @@ HOOKS = (
     "on_create",
     "on_join",
     "on_input",
+    "on_inputs",
     "on_message",
     "on_chat",
     "on_tick",
@@ -62,6 +64,7 @@ class Stage(Protocol):
     def after(self, seconds: float, call: Callable[[], object]) -> Timer: ...
     def every(self, seconds: float, call: Callable[[], object]) -> Timer: ...
     def own(self, player: Player, before: Any, entity: Any) -> None: ...
+    def seen_tick(self, player: Player) -> int: ...
 
 
 class Player:
@@ -90,6 +93,14 @@ class Player:
     def entity(self, entity: Any) -> None:
         self._stage.own(self, self._entity, entity)
         self._entity = entity
+
+    @property
+    def seen_tick(self) -> int:
+        """The newest tick that the player's client had applied when it sent its last input; 0 before that.
+
+        What it drew is a few ticks older.
+        """
+        return self._stage.seen_tick(self)
 
     def send(self, event: str, data: object = None) -> None:
         """Sends an event to this player alone; it arrives in order and is not lost.
@@ -180,6 +191,7 @@ class Game:
         cls.name = cls.__dict__.get("name", cls.__name__.lower())
         cls.title = cls.__dict__.get("title", cls.__name__)
         _check_numbers(cls)
+        _check_inputs(cls)
         for attribute, value in cls.__dict__.items():
             _check_hook(cls, attribute, value)
 
@@ -195,6 +207,12 @@ class Game:
         """A player has sent an `input`.
 
         Called before `on_tick`, in the order sent, a few times a tick at most.
+        """
+
+    def on_inputs(self, batch: Batch, /) -> None:
+        """All inputs of this tick at once, as columns: instead of `on_input`, for games of hundreds.
+
+        Called before `on_tick`, in ticks for which there are any.
         """
 
     def on_message(self, player: Player, action: dict[str, Any], /) -> None:
@@ -256,6 +274,15 @@ def _check_numbers(cls: type[Game]) -> None:
         raise SchemaError(
             f"{cls.__name__}.max_players is {cls.max_players!r}: use a whole number, 0 for no limit"
         )
+
+
+def _check_inputs(cls: type[Game]) -> None:
+    if cls.on_inputs is Game.on_inputs:
+        return
+    if cls.on_input is not Game.on_input:
+        raise SchemaError(f"{cls.__name__} has on_input and on_inputs: a game has one of them")
+    if cls.input is None:
+        raise SchemaError(f"{cls.__name__}.on_inputs needs an input class")
 
 
 def _check_hook(cls: type[Game], attribute: str, value: object) -> None:

@@ -7,6 +7,7 @@ from typing_extensions import disjoint_base
 
 from monkeytown._core.columns import Column
 from monkeytown._core.fields import Holder
+from monkeytown._core.past import Moment
 
 _R = TypeVar("_R", bound=Row)
 _D = TypeVar("_D")
@@ -55,7 +56,9 @@ class Table(Generic[_R]):
     moving: bool
     """Some predicted value is in motion."""
 
-    def __new__(cls, name: str, entity: type[_R], capacity: int, single: bool = False) -> Table[_R]: ...
+    def __new__(
+        cls, name: str, entity: type[_R], capacity: int, single: bool = False, rewind: int = 0
+    ) -> Table[_R]: ...
     def __class_getitem__(cls, item: Any, /) -> type[Table[Any]]: ...
     def __getattr__(self, name: str) -> Column: ...
     def column(self, name: str) -> Column:
@@ -84,6 +87,9 @@ class Table(Generic[_R]):
 
     def clear(self) -> None:
         """Ends all rows."""
+
+    def at(self, tick: int, *, clamp: bool = False) -> Moment:
+        """The table as readers had it at a tick. NoSuchTick if that is not kept, or with `clamp` the nearest that is."""
 
     def id_for(self, row: _R | int) -> int: ...
     def bind_ref(self, field: str, target: Table[Any]) -> None: ...

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from monkeytown._core import state, values
+from monkeytown._core.batch import Seats
 from monkeytown._core.inputs import Layout, Queue
 from monkeytown.errors import ERROR_CODES, FieldError, HookError, Refusal
 from monkeytown.game import Game, Player
@@ -72,6 +73,7 @@ class Room:
         self._steps = 0
         self._last_number = 0
         self._seats: dict[int, Member] = {}
+        self._senders = Seats()
         self._players: dict[str, Player] = {}
         self._stage = RoomStage()
         self._disposed = False
@@ -237,10 +239,12 @@ class Room:
     def _seat(self, member: Member) -> None:
         self.members[member.id] = member
         self._seats[member.number] = member
+        self._senders.add(member)
         self._players[member.id] = member.player
 
     def _unseat(self, member: Member) -> None:
         del self._seats[member.number]
+        self._senders.remove(member)
         del self._players[member.id]
 
     def _announce(self, new: Member) -> None:
@@ -285,7 +289,7 @@ class Room:
             self._steps += 1
             rules.set_time(self._steps / self.tick_rate)
         if self.inputs is not None:
-            rules.take_inputs(self.inputs.drain(), self._seats)
+            self._take_inputs(self.inputs)
         if self.tick_rate:
             rules.run_timers()
             if rules.failed is None:
@@ -293,6 +297,14 @@ class Room:
         self._settle()
         if self.closed is None:
             self._commit()
+
+    def _take_inputs(self, inputs: Queue) -> None:
+        if not self._rules.take_batches:
+            self._rules.take_inputs(inputs.drain(), self._seats)
+            return
+        batch = self._senders.drain(inputs, self._stage.kicks)
+        if batch:
+            self._rules.call("on_inputs", batch)
 
     def advance(self, seconds: float) -> bool:
         """Moves the time of a room without ticks, timer by timer. Returns whether any fired, so that `step`
