@@ -40,7 +40,7 @@ def declared_field(spec: FieldSpec) -> Any:
 
 def declared_game(specs: tuple[TableSpec, ...], name: str = "Game", input: Any = None) -> Any:
     """A class with the tables of `specs`; entities are named like their tables with a capital letter."""
-    body: dict[str, Any] = {"input": input}
+    body: dict[str, Any] = {"input": input, "tick_rate": 60}
     for spec in specs:
         fields = {field.name: declared_field(field) for field in spec.fields}
         entity = type(spec.name.capitalize(), (schema.Entity,), fields)

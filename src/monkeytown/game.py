@@ -191,9 +191,9 @@ class Game:
         cls.name = cls.__dict__.get("name", cls.__name__.lower())
         cls.title = cls.__dict__.get("title", cls.__name__)
         _check_numbers(cls)
-        _check_inputs(cls)
         for attribute, value in cls.__dict__.items():
             _check_hook(cls, attribute, value)
+        _check_inputs(cls)
 
     # Hooks
 
