@@ -10,11 +10,11 @@ import pytest
 
 from monkeytown import Game, Player, Refusal, table
 from monkeytown._core.timing import PARTS, Course, Stopwatch, Timing
-from monkeytown.errors import FieldError
+from monkeytown.errors import FieldError, HookError
 from monkeytown.position import Position
 from monkeytown.room.room import INPUTS_PER_TICK, ROOM_CLOSED, ROOM_FAILED, Room
 
-from .pond import Frog, Hop, Pond, Wall, a_room, errors, game_events, joined, told
+from .pond import Frog, Hop, Pond, Shoal, Wall, a_room, errors, game_events, joined, told
 
 
 def hop(room: Room, member: Any, by: float = 0.0, number: int = 1, croak: bool = False) -> None:
@@ -134,6 +134,50 @@ class TestTheTick:
         room.step()
         assert seen == ["Ada"]
         assert room.kicked == [(ada, "once is enough")]
+
+    def test_inputs_may_come_all_at_once(self) -> None:
+        room = a_room(Shoal)
+        ada, bob, _ = joined(room, "Ada", "Bob", "Cid")
+        room.step()
+        assert room.game.batches == []  # nobody has sent anything
+        for member, by, number in ((ada, 1, 1), (bob, 2, 1), (ada, 3, 2)):
+            hop(room, member, by, number=number)
+        room.step()
+        room.step()
+        assert room.game.batches == [[(1, 1.0, 0), (2, 2.0, 1), (1, 3.0, 0)]]
+        assert [frog.x for frog in room.game.frogs] == [103, 102, 100]
+        assert (ada.input, bob.input) == (2, 1)
+        hop(room, ada, 1, number=3)
+        hop(room, bob, 1, number=2)
+        room.leave("Ada")
+        room.step()
+        assert room.game.batches[1:] == [[(2, 1.0, 1)]]
+
+    def test_an_error_in_all_at_once_names_its_hook(self) -> None:
+        room = a_room(Shoal)
+        [ada] = joined(room, "Ada")
+        hop(room, ada, 8)
+        room.step()
+        assert room.closed is not None
+        assert isinstance(room.closed.error, HookError)
+        assert room.closed.error.hook == "on_inputs"
+        assert "too far" in str(room.closed.error)
+
+    @pytest.mark.parametrize("game", [Pond, Shoal])
+    def test_a_player_has_seen_what_its_newest_input_says(self, game: type[Game]) -> None:
+        room = a_room(game)
+        [ada] = joined(room, "Ada")
+        player = ada.player
+        assert player.seen_tick == 0
+        assert room.inputs is not None
+        room.inputs.push_message(ada.number, room.inputs.layout.pack(Hop(), 1, 17))
+        room.step()
+        assert player.seen_tick == 17
+        room.act("Ada", {"by": 1}, 2)  # says nothing of what was seen
+        room.step()
+        assert player.seen_tick == 17
+        room.leave("Ada")
+        assert player.seen_tick == 0
 
     def test_a_refused_input_is_an_error_for_one_player(self) -> None:
         room = a_room(Pond)

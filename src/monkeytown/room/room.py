@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from monkeytown._core import state, values
 from monkeytown._core.area import Area
+from monkeytown._core.batch import Seats
 from monkeytown._core.fanout import Group
 from monkeytown._core.inputs import Layout, Queue
 from monkeytown._core.sight import Sight
@@ -78,6 +79,7 @@ class Room:
         self._steps = 0
         self._last_number = 0
         self._seats: dict[int, Member] = {}
+        self._senders = Seats()
         self._players: dict[str, Player] = {}
         self._stage = RoomStage(has_ticks=self.tick_rate > 0)
         self._disposed = False
@@ -275,10 +277,12 @@ class Room:
     def _seat(self, member: Member) -> None:
         self.members[member.id] = member
         self._seats[member.number] = member
+        self._senders.add(member)
         self._players[member.id] = member.player
 
     def _unseat(self, member: Member) -> None:
         del self._seats[member.number]
+        self._senders.remove(member)
         del self._players[member.id]
 
     def _announce(self, new: Member) -> None:
@@ -323,7 +327,7 @@ class Room:
             self._steps += 1
             rules.set_time(self._steps / self.tick_rate)
         if self.inputs is not None:
-            rules.take_inputs(self.inputs.drain(), self._seats)
+            self._take_inputs(self.inputs)
             if lap is not None:
                 lap(ON_INPUT)
         if self.tick_rate:
@@ -339,6 +343,14 @@ class Room:
             self._commit()
         if lap is not None:
             lap(COMMIT)
+
+    def _take_inputs(self, inputs: Queue) -> None:
+        if not self._rules.take_batches:
+            self._rules.take_inputs(inputs.drain(), self._seats)
+            return
+        batch = self._senders.drain(inputs, self._stage.kicks)
+        if batch:
+            self._rules.call("on_inputs", batch)
 
     def advance(self, seconds: float) -> bool:
         """Moves the time of a room without ticks, timer by timer. Returns whether any fired, so that `step`
