@@ -431,7 +431,8 @@ cdef class Area:
 
     cdef Piece *since(self, int32_t cell, int64_t base) except NULL:
         """What brings a reader of a cell from `base` to now; a length of -1 if that is no longer known."""
-        cdef bint residuals = self.before[cell] <= base
+        # Residuals are those of this tick: what happened in an earlier one is not among them.
+        cdef bint residuals = self.changed[cell] == self.tick and self.before[cell] <= base
         cdef int64_t behind = 1 if residuals else self.tick - base
         cdef int64_t place = cell * RECENT + behind
         cdef Piece *piece
