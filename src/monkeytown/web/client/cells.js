@@ -77,6 +77,11 @@ export class Division {
         this.#rings = rings;
     }
 
+    /** The cell that the row in this slot is in. */
+    cellOf(slot) {
+        return this.#cellOf[slot];
+    }
+
     /** Whether the row in this slot comes less often than with every state. */
     isFar(slot) {
         return this.#rings[this.#cellOf[slot]] === FAR;
