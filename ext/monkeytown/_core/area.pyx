@@ -229,6 +229,7 @@ cdef class CellWriter(SectionWriter):
 
     cdef int put_whole(self, Cells cells, int32_t cell) except -1:
         cdef int32_t start = cells.starts[cell], n = cells.starts[cell + 1] - start, i
+        cdef size_t before = self.out.size
         if not n:
             return 0
         self.make_room(n)
@@ -237,7 +238,9 @@ cdef class CellWriter(SectionWriter):
         self.out.put_u8(cells.number)
         self.out.put_u8(PART_ENTERED)
         self.out.put_varint(cell)
-        return self.put_entering(cells.table, n)
+        self.put_entering(cells.table, n)
+        cells.table.bytes_encoded += self.out.size - before
+        return 0
 
     cdef int put_since(self, Cells cells, int32_t cell, int64_t base, bint residuals) except -1:
         """The section that brings a cell from `base` to now; by residuals if nothing in it changed between the two."""
@@ -260,6 +263,7 @@ cdef class CellWriter(SectionWriter):
             parts |= PART_CORRECTED
         if parts:
             self.out.data[start + 1] = <uint8_t>parts
+            cells.table.bytes_encoded += self.out.size - start
         else:
             self.out.size = start
         return 0

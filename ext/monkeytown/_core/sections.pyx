@@ -16,6 +16,11 @@ from monkeytown._core.wire cimport mt_bit_length
 
 cdef class SectionWriter(Packer):
 
+    cdef void charge(self, Column column) noexcept:
+        """Puts what was written since the last charge down to a column."""
+        column.bytes_encoded += self.out.size - self.charged
+        self.charged = self.out.size
+
     cdef int put_entering(self, Table table, int32_t count) except -1:
         """*Entered*: the first `count` rows of `slots`, whole."""
         cdef Rows rows = table.rows
@@ -29,6 +34,7 @@ cdef class SectionWriter(Packer):
             self.values[i] = rows.generation[self.slots[i]] - 1
             all_bits |= self.values[i]
         self.out.put_packed(self.values, count, all_bits)
+        self.charged = self.out.size
         for column in table.columns:
             if column.field.owner_only:
                 continue
@@ -36,6 +42,7 @@ cdef class SectionWriter(Packer):
                 self.put_contents(column, self.slots, count)
             for lane in range(column.count):
                 self.put_absolute(column, lane, self.slots, count)
+            self.charge(column)
         return 0
 
     cdef bint put_residuals_of(self, Table table, int32_t count, int32_t n, bint dense, bint any_arrived) except -1:
@@ -78,6 +85,7 @@ cdef class SectionWriter(Packer):
         cdef uint32_t all_bits
         cdef Column column
         cdef int lane, place = 0
+        self.charged = self.out.size
         for column in table.columns:
             if column.field.owner_only:
                 continue
@@ -92,6 +100,7 @@ cdef class SectionWriter(Packer):
                         self.put_residuals(count, best_plan(self.values, count, all_bits, 0))
                         self.mark(mask, place)
                 place += 1
+            self.charge(column)
         return 0
 
     cdef bint put_changed_contents(self, Table table, Column column, int32_t count, bint dense) except -1:
@@ -121,6 +130,7 @@ cdef class SectionWriter(Packer):
         cdef Column column
         cdef int lane, place = 0
         cdef bint found = False
+        self.charged = self.out.size
         for column in table.columns:
             if column.field.owner_only:
                 continue
@@ -142,6 +152,7 @@ cdef class SectionWriter(Packer):
                     self.mark(mask, place)
                     found = True
                 place += 1
+            self.charge(column)
         if not found:
             self.out.size = start
         return found

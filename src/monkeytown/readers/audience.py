@@ -20,7 +20,7 @@ from monkeytown.room.encoded import Encoding
 from monkeytown.room.member import Member
 from monkeytown.room.room import Room
 from monkeytown.room.view import EVERYTHING
-from monkeytown.runtime.metrics import Metrics
+from monkeytown.runtime.metrics import Metrics, Traffic
 
 if TYPE_CHECKING:
     from monkeytown.readers.connection import GameConnection
@@ -119,6 +119,18 @@ class WebSocketAudience:
         group.flush()
         if self._owed:
             self._settle_private(tick)
+
+    def traffic(self) -> Traffic:
+        """What was sent to these players so far, in states and beside them."""
+        group = self.group
+        return Traffic(
+            sends_shared=group.shared,
+            sends_staged=group.staged,
+            sends_partial=group.partial,
+            sends_full=group.full,
+            held=group.held,
+            bytes_sent=group.bytes_sent,
+        )
 
     def _plan(self, room: Room, cohort: int, base: Position | None) -> None:
         """What each of a cohort sees of its part of the room."""
