@@ -6,23 +6,9 @@ from typing import Any
 
 from monkeytown._core import delta, state, values
 from monkeytown._core.state import Table
+from monkeytown.fields import angle, array, blob, boolean, enum, fixed, ref, sint, text, uint
 from monkeytown.protocol.codec import BINARY
-from monkeytown.schema import (
-    Entity,
-    Input,
-    Schema,
-    angle,
-    array,
-    blob,
-    boolean,
-    enum,
-    fixed,
-    ref,
-    sint,
-    table,
-    text,
-    uint,
-)
+from monkeytown.schema import Entity, Input, Schema, table
 
 __all__ = ["EPOCH", "Arena", "Monkey", "Steer"]
 
