@@ -79,7 +79,7 @@ class Room:
         self._last_number = 0
         self._seats: dict[int, Member] = {}
         self._players: dict[str, Player] = {}
-        self._stage = RoomStage()
+        self._stage = RoomStage(has_ticks=self.tick_rate > 0)
         self._disposed = False
         self._lap = None if stopwatch is None else stopwatch.lap
         self._rules = Rules(

@@ -164,6 +164,11 @@ class HostedRoom:
             traffic.add(audience.traffic())
         return traffic
 
+    def retire(self, audience: Audience) -> None:
+        """Nobody reads this way any more."""
+        self.audiences.remove(audience)
+        self._metrics.ended.add(audience.traffic())
+
     def _failed(self) -> None:
         """Not the rules' fault, which the room catches, but ours: other rooms must not pay for it."""
         self._broken = True

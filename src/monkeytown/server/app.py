@@ -189,7 +189,7 @@ def _build(
     metrics = Metrics()
 
     def audiences(room: Room) -> list[Audience]:
-        return front.audience(room, settings.ack_window)
+        return [front.audience(room)]
 
     host = Host(
         games,
@@ -206,6 +206,7 @@ def _build(
         origins=Origins(settings.origins, loopback=settings.on_loopback),
         addresses=Addresses(settings.connections_per_address, free_loopback=settings.on_loopback),
         headers=HEADERS,
+        window=settings.ack_window,
         send_threads=settings.send_threads,
     )
     health = Health()
