@@ -128,12 +128,12 @@ class Wood(Game):
 def test_players_see_what_is_around_them() -> None:
     with play(Wood) as room:
         ann, bea, far = room.join("Ann"), room.join("Bea"), room.join("Far")
-        room.tick()
+        room.step()
         assert [len(player.tables.stags) for player in (ann, bea, far)] == [2, 2, 1]
         assert ann.entity.secret == 1
         seen = bea.tables.stags[ann.entity.id]
         ann.input(by=1.0)
-        room.tick(2)
+        room.step(2)
         assert not seen.alive
         assert [len(player.tables.stags) for player in (ann, bea, far)] == [2, 1, 2]
         assert (ann.entity.x, ann.entity.secret) == (900, 1)
@@ -142,13 +142,13 @@ def test_players_see_what_is_around_them() -> None:
 def test_a_player_may_turn_from_a_part_to_all_and_back() -> None:
     with play(Wood) as room:
         ann, _ = room.join("Ann"), room.join("Far")
-        room.tick()
+        room.step()
         ann.player.view = everything()
-        room.tick()
+        room.step()
         assert len(ann.tables.stags) == 2
         assert ann.entity.secret == 1
         ann.player.view = None
-        room.tick()
+        room.step()
         assert [stag.secret for stag in ann.tables.stags] == [1]
 
 

@@ -48,6 +48,7 @@ class Rules:
     """As much of a game class as a schema looks at."""
 
     input = Steer
+    view = None
     monkeys = table(Monkey, capacity=8)
     bananas = table(Banana, capacity=8)
 
