@@ -1,7 +1,7 @@
 """What a reader has of a room with an area: which cells it sees, how far they are, and which row is in which.
 
-The reader's side of cells (docs/reference/wire.md, sections 3 and 4); `sight` is the server's. Knows cells and who is in them; `mirror` reads
-the values. A row that leaves one cell and enters another in the same message keeps its handle.
+The reader's side of cells (docs/reference/wire.md, sections 3 and 4); `sight` is the server's. Knows cells and who is in
+them; `mirror` reads the values. A row that leaves one cell and enters another in the same message keeps its handle.
 """
 
 from libc.stdlib cimport free
@@ -19,7 +19,7 @@ cdef enum:
 
 
 cdef class Slots:
-    """The slots that one cell counts: those of the rows in it, and of rows that went elsewhere before they were gone from it."""
+    """The slots that one cell counts: of the rows in it, and of rows that went elsewhere before they were gone from it."""
 
     def __dealloc__(self):
         free(self.items)

@@ -363,7 +363,8 @@ cdef class _Applier(Unpacker):
             place = <int64_t>cell << 8 | number
             if shown is None or place <= previous or cell not in glimpse.rings:
                 raise WireError("a section of a cell is out of order, of no area table, or of a cell that is not in the view")
-            if (not parts or parts >= 2 * PART_CORRECTED or parts & (PART_CHANGED | PART_CORRECTED) == PART_CHANGED | PART_CORRECTED
+            if (not parts or parts >= 2 * PART_CORRECTED
+                    or parts & (PART_CHANGED | PART_CORRECTED) == PART_CHANGED | PART_CORRECTED
                     or (snapshot and parts != PART_ENTERED)):
                 raise WireError("a section has parts that it cannot have")
             if glimpse.is_far(cell) and not far_gap:

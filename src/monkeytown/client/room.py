@@ -104,7 +104,8 @@ class Room(Emitter):
     @property
     def area(self) -> dict[str, Any] | None:
         """How the room is divided into cells (docs/reference/wire.md, *Cells*); None if all of it is seen."""
-        return self.schema["area"]
+        area: dict[str, Any] | None = self.schema["area"]
+        return area
 
     @property
     def view(self) -> dict[int, str]:
