@@ -1,8 +1,12 @@
-/** The golden frames that the server, this client and a naive reader are all held to: tests/vectors/*.json, made by tests/vectors/make.py. */
+/**
+ * The golden frames that the server, this client and a naive reader are all held to: tests/vectors/*.json, made by tests/vectors/make.py. Or
+ * other documents of that form, of the folder that MONKEYTOWN_VECTORS names: test_cells.py makes such.
+ */
 
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import { mock, test } from "node:test";
+import { pathToFileURL } from "node:url";
 
 import {
     InputLayout,
@@ -16,7 +20,7 @@ import {
 } from "../../src/monkeytown/web/client/wire.js";
 import { connected, fakeNetwork } from "./server.mjs";
 
-const FOLDER = new URL("../vectors/", import.meta.url);
+const FOLDER = process.env.MONKEYTOWN_VECTORS ? pathToFileURL(`${process.env.MONKEYTOWN_VECTORS}/`) : new URL("../vectors/", import.meta.url);
 const KINDS = new Map(
     Object.entries(Kind).map(([name, kind]) => [kind, name === "SERVER_HEARTBEAT" ? "heartbeat" : name.toLowerCase()]),
 );
@@ -61,6 +65,16 @@ function rowsOf(state, choose, read) {
                     ),
                 ]),
             ),
+        ]),
+    );
+}
+
+function cellsOf(state) {
+    const divided = state.tables.filter(({ division }) => division !== null);
+    return Object.fromEntries(
+        divided.map(({ name, ids, slots, division }) => [
+            name,
+            Object.fromEntries([...slots].map((slot) => [ids[slot], division.cellOf(slot)])),
         ]),
     );
 }
@@ -113,6 +127,12 @@ for (const { name, schema, frames } of documents) {
                 frame.steps,
                 where,
             );
+            if (frame.view !== undefined) {
+                const rings = Object.entries(state.view.byRing).flatMap(([ring, cells]) => [...cells].map((cell) => [cell, ring]));
+                assert.deepEqual(Object.fromEntries(rings), frame.view, where);
+                if (frame.farTick !== undefined) assert.equal(state.view.farTick, frame.farTick, where);
+                if (frame.cells !== undefined) assert.deepEqual(cellsOf(state), frame.cells, where);
+            }
             if (frame.private === undefined) continue;
             const { values, ownEntity, acknowledgedInput } = frame.private;
             assert.deepEqual(withoutEmpty(rowsOf(state, (field) => field.ownerOnly, wireValue)), withoutEmpty(values), where);

@@ -90,12 +90,20 @@ export class Room<T extends TableFields = any> {
     /** The game's name. */
     readonly game: string;
     readonly schema: Schema;
+    /** How the world is divided into cells, if this player sees only those around it; null if it sees everything. */
+    readonly area: Area | null;
+    /** The cells of the area that are in sight, or null. The same object until they change. */
+    readonly view: View | null;
     /** Ticks a second; 0 for a game that moves by events only. */
     readonly tickRate: number;
     /** The newest state here: its history and its tick. */
     readonly epoch: number;
     readonly tick: number;
-    /** The room's tables by name. */
+    /**
+     * The room's tables by name. In a room with an area some of them hold only the rows in sight. They are new tables, to which the listeners
+     * of the old ones move, when the server describes the room anew: after a reconnection to a changed game, or for a player who sees something
+     * else from now on (a spectator, say).
+     */
     readonly tables: { readonly [N in keyof T]: Table<T[N]> };
     /** Everybody in the room, this player included, by id. */
     readonly players: ReadonlyMap<string, Player>;
@@ -155,6 +163,25 @@ export interface RoomEvents {
     close: Closed;
 }
 
+/** Cells, as the schema describes them: `columns` × `rows` squares of side `size` from (`x`, `y`) on, in units of the game. */
+export interface Area {
+    /** The numbers (places in `schema.tables`) of the tables of which only the rows in sight are sent. */
+    readonly tables: readonly number[];
+    readonly columns: number;
+    readonly rows: number;
+    readonly x: number;
+    readonly y: number;
+    readonly size: number;
+}
+
+/** Cells in sight, by their numbers (`row * columns + column`) in ascending order. */
+export interface View {
+    /** Those whose rows come with every state. */
+    readonly near: Int32Array;
+    /** Those whose rows come every few states. */
+    readonly far: Int32Array;
+}
+
 export interface Player {
     readonly id: string;
     readonly name: string;
@@ -203,7 +230,7 @@ export class Table<F extends object = any> implements Iterable<Row<F>> {
     /** True for a table of exactly one row. */
     readonly single: boolean;
     readonly fields: readonly Field[];
-    /** How many rows there are. */
+    /** How many rows there are; of a table that is seen by area, how many are in sight. */
     readonly size: number;
     /** The slots in use, in ascending order. Treat as read-only; take it anew after each state. */
     readonly slots: Int32Array;
@@ -229,7 +256,10 @@ export class Table<F extends object = any> implements Iterable<Row<F>> {
     /** Ids of rows that left with the last state. */
     readonly gone: Uint32Array;
 
-    /** Listens for rows that enter: once per state, with all of them; and at once with the rows already there. Returns a function that stops it. */
+    /**
+     * Listens for rows that enter: once per state, with all of them; and at once with the rows already there. Returns a function that stops it.
+     * Rows that come into sight enter and those that go out of sight leave; one that only goes from cell to cell does neither.
+     */
     onSpawn(listener: (rows: Row<F>[], table: Table<F>) => void): () => void;
     /** Listens for rows that change: once per state, with all of them. */
     onChange(listener: (rows: Row<F>[], table: Table<F>) => void): () => void;
@@ -239,6 +269,7 @@ export class Table<F extends object = any> implements Iterable<Row<F>> {
     /**
      * The positions at a tick with a fraction, between the states received: every `fixed` and `angle` field, as plain numbers by slot.
      * Angles go the short way round; jumps are not smeared; rows that have just entered appear at once; beyond the newest state it is the newest.
+     * Rows in far cells, which come every few ticks, glide from one such state to the next, and so are drawn that much later.
      * The first call begins to record states for this table; the result is reused by the next call.
      */
     sample(tick: number): Sample<F>;
@@ -326,6 +357,7 @@ export interface Schema {
         readonly fields: readonly Field[];
     }[];
     readonly input: null | { readonly name: string; readonly hash: number; readonly fields: readonly Field[] };
+    readonly area?: Area | null;
 }
 
 /** A refusal by the server; `code` is one of docs/reference/errors.md. */

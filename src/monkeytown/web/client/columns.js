@@ -81,7 +81,16 @@ export class Column {
             this.#version = this.table.version;
             if (this.#values.length !== this.wire.length) this.#values = new Float64Array(this.wire.length);
             const { offset, scale } = scaling(this.field);
-            for (let slot = 0; slot < this.wire.length; slot++) this.#values[slot] = offset + this.wire[slot] * scale;
+            const convert = (slots) => {
+                for (const slot of slots) this.#values[slot] = offset + this.wire[slot] * scale;
+            };
+            if (this.table.division === null)
+                for (let slot = 0; slot < this.wire.length; slot++) this.#values[slot] = offset + this.wire[slot] * scale;
+            else {
+                // Of a large table only some rows are seen; those that have just left are still asked for.
+                convert(this.table.slots);
+                convert(this.table.goneSlots);
+            }
         }
         return this.#values;
     }

@@ -20,12 +20,12 @@ export function tooFar(column) {
     return new WireError(`${column.field.name} cannot turn so far`);
 }
 
-/** Moves every value on by `gap` of its steps. One that leaves its field's range must be brought back by a residual: see `checkStrayed`. */
-export function extrapolate(table, gap) {
-    for (const column of table.shared) if (column.isLinear) column.strayed = advance(column, table, gap);
+/** Moves the values of rows on by `gap` of their steps. One that leaves its field's range must be brought back by a residual: see `checkStrayed`. */
+export function extrapolate(table, slots, gap) {
+    for (const column of table.shared) if (column.isLinear) column.strayed = advance(column, slots, table, gap);
 }
 
-function advance({ raw, steps, mask, least, span }, { slots, touched, frame }, gap) {
+function advance({ raw, steps, mask, least, span }, slots, { touched, frame }, gap) {
     let strayed = false;
     for (let i = 0; i < slots.length; i++) {
         const slot = slots[i];
@@ -39,8 +39,8 @@ function advance({ raw, steps, mask, least, span }, { slots, touched, frame }, g
     return strayed;
 }
 
-export function checkStrayed({ slots, shared }) {
-    for (const column of shared) {
+export function checkStrayed(table, slots) {
+    for (const column of table.shared) {
         if (!column.isLinear || !column.strayed) continue;
         for (const slot of slots) checked(column, column.raw[slot]);
     }

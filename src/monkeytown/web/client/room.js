@@ -32,6 +32,8 @@ export class Room extends Emitter {
     #isAway = false;
     /** The state whose tables' listeners the new tables take over with their first state. */
     #replaced = null;
+    /** This player had an entity before the room was described anew, and has not been told what it has now. */
+    #hadEntity = false;
 
     /**
      * @param link what the client lends its room: `client`, `send(bytes)`, `unsent()`, `number()` (of the newest numbered message), `leave(room)`
@@ -54,6 +56,14 @@ export class Room extends Emitter {
 
     get tickRate() {
         return this.#state.schema.tickRate;
+    }
+
+    get area() {
+        return this.#state.schema.area ?? null;
+    }
+
+    get view() {
+        return this.#state.view?.byRing ?? null;
     }
 
     get epoch() {
@@ -138,9 +148,11 @@ export class Room extends Emitter {
         this.#meter.count(bytes, isState, performance.now());
     }
 
+    /** Takes a schema: of a room just joined, or of one in which this player now sees something else. What was known ends; a snapshot follows. */
     describe(map) {
         const schema = checkSchema(map);
         const former = this.#state;
+        this.#hadEntity ||= former !== null && former.entity !== null;
         this.#isAway = false;
         this.id = schema.gameId;
         this.game = schema.game;
@@ -153,7 +165,7 @@ export class Room extends Emitter {
             this.#state = new State(schema);
             this.tables = Object.create(null);
             for (const table of this.#state.tables) this.tables[table.name] = table;
-            this.#replaced = former;
+            this.#replaced ??= former;
         }
         if (this.#sameSchema && this.#playback !== null) this.#playback.reset();
         else this.#playback = new Playback(schema.tickRate);
@@ -196,7 +208,9 @@ export class Room extends Emitter {
         const state = this.#state;
         const { ownTable, ownId } = state;
         const given = state.applyPrivate(reader);
-        if (ownTable !== state.ownTable || ownId !== state.ownId) this.emit("entity", state.entity);
+        const isOther = ownTable !== state.ownTable || ownId !== state.ownId;
+        if (isOther || (this.#hadEntity && state.entity === null)) this.emit("entity", state.entity);
+        this.#hadEntity = false;
         for (const [table, slots] of given ?? []) table.notifyChange(slots);
     }
 

@@ -10,6 +10,7 @@ const MOST_TABLES = 200;
 const PREDICTABLE = new Set(["fixed", "angle", "uint", "sint"]);
 /** Columns of one table, arrays spread out: far beyond any game, and a bound for what a broken schema can make us allocate. */
 const MOST_COLUMNS = 4096;
+const MOST_CELLS = 2 ** 16;
 
 /** Returns the schema if it is one. */
 export function checkSchema(schema) {
@@ -23,7 +24,21 @@ export function checkSchema(schema) {
         for (const { type, count } of schema.input.fields)
             demand(count === 0 && !["text", "blob", "ref"].includes(type), "inputs are plain numbers");
     }
+    if (schema.area !== undefined && schema.area !== null) checkArea(schema.area, schema.tables);
     return schema;
+}
+
+function checkArea(area, tables) {
+    demand(typeof area === "object" && Array.isArray(area.tables) && area.tables.length > 0, "an area has tables");
+    area.tables.forEach((number, place) => {
+        const isNext = isWhole(number, tables.length - 1) && (place === 0 || number > area.tables[place - 1]);
+        demand(isNext, "the tables of an area are numbers in ascending order");
+        demand(!tables[number].single, `${tables[number].name} has one row and no cells`);
+    });
+    demand(isWhole(area.columns, MOST_CELLS) && isWhole(area.rows, MOST_CELLS), "an area has columns and rows of cells");
+    const cells = area.columns * area.rows;
+    demand(cells > 0 && cells <= MOST_CELLS, `an area has 1 to ${MOST_CELLS} cells`);
+    demand([area.x, area.y, area.size].every(Number.isFinite) && area.size > 0, "the cells of an area have a place and a size");
 }
 
 function checkTable(table, tables) {

@@ -2,32 +2,33 @@
  * The state of a room, kept up to date from `game_state` and `private` messages: sections 4 and 5 of docs/reference/wire.md.
  *
  * After every message the integers in the tables equal the server's. A message that breaks a rule throws a WireError and leaves the
- * state unfit for use: the reader must come back for a snapshot. Knows nothing of connections and clocks.
+ * state unfit for use: the reader must come back for a snapshot. Knows the order of a message's parts; what stands in a section is for
+ * sections.js, and who is in which cell for cells.js. Knows nothing of connections and clocks.
  */
 
 import { Reader, WireError, unzigzag } from "./bytes.js";
-import { bend, checkStrayed, checked, demandNone, extrapolate, move, tooFar } from "./prediction.js";
+import { View } from "./cells.js";
+import { checkStrayed, checked, extrapolate } from "./prediction.js";
+import { SectionReader, readItem } from "./sections.js";
 import { Table } from "./table.js";
 
 const SNAPSHOT = 1;
 const CORRECTIONS = 2;
+const VIEW = 4;
+const FAR = 8;
 const GONE = 1;
 const ENTERED = 2;
 const CHANGED = 4;
-const WIDTH = 0x3f;
-const OUTLIERS = 0x40;
+/** Of a cell only, which says for itself what the message's flags say for tables. */
+const CORRECTED = 8;
 const INPUT = 1;
 const ENTITY = 2;
 const VALUES = 4;
 const RESET = 8;
 const NO_TABLE = 255;
-const GENERATIONS = 4095;
 
 export class State {
-    /** Scratch: values of one column, the slots of the rows they belong to, and places among those. */
-    #values = new Int32Array(64);
-    #picked = new Int32Array(64);
-    #places = new Int32Array(64);
+    #sectionReader = new SectionReader();
     #isElsewhere = false;
 
     /** @param schema a checked one: see schema.js */
@@ -36,6 +37,8 @@ export class State {
         /** @type {Table[]} by their number */
         this.tables = [];
         for (const spec of schema.tables) this.tables.push(new Table(spec, this.tables, schema.tickRate));
+        /** What is seen of a room with an area. @type {View | null} */
+        this.view = schema.area ? new View(schema.area, this.tables) : null;
         this.epoch = 0;
         this.tick = 0;
         /** False before the first snapshot. */
@@ -67,202 +70,161 @@ export class State {
      */
     apply(reader) {
         const flags = reader.u8();
-        if (flags & ~(SNAPSHOT | CORRECTIONS) || flags === (SNAPSHOT | CORRECTIONS))
+        const known = SNAPSHOT | CORRECTIONS | (this.view === null ? 0 : VIEW | FAR);
+        if (flags & ~known || (flags & (SNAPSHOT | CORRECTIONS)) === (SNAPSHOT | CORRECTIONS))
             throw new WireError(`flags 0x${flags.toString(16)}`);
         const epoch = reader.varint();
         const tick = reader.varint64();
         const isSnapshot = (flags & SNAPSHOT) !== 0;
-        if (isSnapshot) this.#snapshot(reader, !this.ready || epoch !== this.epoch || tick < this.tick);
-        else this.#delta(reader, epoch, tick, (flags & CORRECTIONS) !== 0);
+        const bringsFar = isSnapshot || (flags & FAR) !== 0;
+        if (isSnapshot) this.#snapshot(reader, flags);
+        else this.#delta(reader, epoch, tick, flags);
         reader.finish();
+        this.view?.settle();
+        for (const table of this.tables) table.settle(isSnapshot && this.#isElsewhere);
+        if (isSnapshot) {
+            const isNewHistory = !this.ready || epoch !== this.epoch || tick < this.tick;
+            if (isNewHistory) for (const table of this.tables) table.history?.clear();
+            this.#isElsewhere = false;
+        }
         this.epoch = epoch;
         this.tick = tick;
+        if (this.view !== null && bringsFar) this.view.farTick = tick;
         this.ready = true;
-        for (const table of this.tables) table.history?.record(tick);
+        for (const table of this.tables) table.history?.record(tick, bringsFar);
         return isSnapshot;
     }
 
-    #snapshot(reader, isNewHistory) {
-        const formers = this.tables.map((table) => {
+    #snapshot(reader, flags) {
+        for (const table of this.tables) {
             table.begin();
-            return table.empty();
-        });
-        this.#sections(reader, (table, parts) => {
-            if (parts === undefined) return;
-            if (parts !== ENTERED) throw new WireError("a snapshot has rows that enter and nothing else");
-            this.#enter(table, reader);
-            table.order();
-        });
-        this.tables.forEach((table, number) => {
-            table.reconcile(formers[number], this.#isElsewhere);
-            if (isNewHistory) table.history?.clear();
-        });
-        this.#isElsewhere = false;
+            table.empty();
+        }
+        this.view?.empty();
+        if (flags & VIEW) this.view.change(reader, { hasFar: true, isSnapshot: true });
+        this.#sections(
+            reader,
+            (table, parts) => {
+                if (parts === undefined) return;
+                onlyEntered(parts);
+                this.#sectionReader.enter(reader, table);
+                table.order();
+            },
+            (division, parts, cell) => {
+                onlyEntered(parts);
+                this.view.demand(cell, null);
+                division.enter(division.of(cell), this.#sectionReader.enter(reader, division.table));
+            },
+        );
     }
 
-    #delta(reader, epoch, tick, hasCorrections) {
+    #delta(reader, epoch, tick, flags) {
         const gap = reader.varint();
         if (gap === 0) throw new WireError("a delta from its own tick");
         if (!this.ready || epoch !== this.epoch || tick - gap !== this.tick) {
             throw new WireError(`a delta from ${epoch}:${tick - gap}, but this reader is at ${this.epoch}:${this.tick}`);
         }
+        const gaps = { near: gap, far: flags & FAR ? this.#farGap(reader, tick) : 0 };
         for (const table of this.tables) table.begin();
-        this.#sections(reader, (table, parts) => {
-            if (parts & GONE) this.#gone(table, reader);
-            extrapolate(table, gap);
-            if (parts & ENTERED) this.#enter(table, reader);
-            if (parts & ENTERED) table.order();
-            if (parts & CHANGED) {
-                if (hasCorrections) this.#correct(table, reader);
-                else this.#adjust(table, reader);
-            }
-            checkStrayed(table);
-        });
+        if (flags & VIEW) this.view.change(reader, { hasFar: gaps.far > 0, isSnapshot: false });
+        this.#sections(
+            reader,
+            (table, parts) => this.#advance(reader, table, parts, gap, (flags & CORRECTIONS) !== 0),
+            (division, parts, cell) => this.#advanceCell(reader, division, parts, cell, gaps),
+        );
+        if (this.view !== null) this.#advanceOthers(gaps);
     }
 
-    /** Visits every table in order: with the parts of its section, or with undefined if it has none. */
-    #sections(reader, visit) {
+    #farGap(reader, tick) {
+        const gap = reader.varint();
+        if (gap === 0 || tick - gap !== this.view.farTick)
+            throw new WireError(`far cells from ${tick - gap}, but those of this reader are at ${this.view.farTick}`);
+        return gap;
+    }
+
+    #advance(reader, table, parts, gap, hasCorrections) {
+        if (parts & GONE) {
+            for (const slot of this.#sectionReader.gone(reader, table.size, table.ids.length)) {
+                if (table.ids[slot] === 0) throw new WireError(`slot ${slot} of ${table.name} holds no row to remove`);
+                table.leave(slot);
+            }
+            table.order();
+        }
+        extrapolate(table, table.slots, gap);
+        if (parts & ENTERED) {
+            this.#sectionReader.enter(reader, table);
+            table.order();
+        }
+        if (parts & CHANGED) this.#sectionReader.change(reader, table, table.slots, hasCorrections);
+        checkStrayed(table, table.slots);
+    }
+
+    #advanceCell(reader, division, parts, cell, gaps) {
+        const { table } = division;
+        this.view.demand(cell, gaps);
+        const members = division.of(cell);
+        if (parts & GONE) division.strike(members, this.#sectionReader.gone(reader, members.size, table.ids.length));
+        extrapolate(table, division.rows(members), this.view.gapOf(cell, gaps));
+        if (parts & ENTERED) division.enter(members, this.#sectionReader.enter(reader, table));
+        const rows = division.rows(members);
+        if (parts & (CHANGED | CORRECTED)) this.#sectionReader.change(reader, table, rows, (parts & CORRECTED) !== 0);
+        checkStrayed(table, rows);
+        members.frame = table.frame;
+        division.tidy(members);
+    }
+
+    /** Moves on the rows of all cells without a section. */
+    #advanceOthers(gaps) {
+        for (const division of this.view.divisions.values()) {
+            const { table } = division;
+            for (const members of division) {
+                const gap = members.frame === table.frame ? 0 : this.view.gapOf(members.cell, gaps);
+                if (gap === 0) continue;
+                const rows = division.rows(members);
+                extrapolate(table, rows, gap);
+                checkStrayed(table, rows);
+            }
+        }
+    }
+
+    /**
+     * Visits every table that is not divided, in order: with the parts of its section, or with undefined if it has none; and then the sections
+     * of cells with the table's division, their parts and the cell.
+     */
+    #sections(reader, visit, visitCell) {
         let next = 0;
         const visitUpTo = (number) => {
-            while (next < number) visit(this.tables[next++], undefined);
+            for (; next < number; next++) if (this.tables[next].division === null) visit(this.tables[next], undefined);
         };
+        let cell = -1;
+        let former = -1;
         while (reader.left > 0) {
             const number = reader.u8();
-            if (number >= this.tables.length || number < next)
-                throw new WireError(`a section of table ${number} after ${next} tables`);
+            const table = this.tables[number];
+            if (table === undefined) throw new WireError(`a section of table ${number}`);
             const parts = reader.u8();
-            if (parts === 0 || parts & ~(GONE | ENTERED | CHANGED)) throw new WireError(`parts 0x${parts.toString(16)}`);
-            visitUpTo(number);
-            visit(this.tables[next++], parts);
+            const { division } = table;
+            if (parts === 0 || parts & ~(GONE | ENTERED | CHANGED | (division === null ? 0 : CORRECTED)))
+                throw new WireError(`parts 0x${parts.toString(16)}`);
+            if (division === null) {
+                if (number < next) throw new WireError(`a section of table ${number} comes too late`);
+                visitUpTo(number);
+                next = number + 1;
+                visit(table, parts);
+                continue;
+            }
+            visitUpTo(this.tables.length);
+            if ((parts & CHANGED) !== 0 && (parts & CORRECTED) !== 0) throw new WireError("residuals and corrections of one cell");
+            const before = cell;
+            cell = reader.varint();
+            if (cell < before || (cell === before && number <= former))
+                throw new WireError(`a section of cell ${cell} and table ${number} comes too late`);
+            former = number;
+            visitCell(division, parts, cell);
         }
         visitUpTo(this.tables.length);
         for (const { single, size, ids, name } of this.tables)
             if (single && (size !== 1 || ids[0] === 0)) throw new WireError(`${name} is without its one row`);
-    }
-
-    #gone(table, reader) {
-        const count = counted(reader, table.size);
-        this.#makeRoom(count);
-        reader.places(count, table.ids.length, this.#picked);
-        for (let i = 0; i < count; i++) {
-            if (table.ids[this.#picked[i]] === 0)
-                throw new WireError(`slot ${this.#picked[i]} of ${table.name} holds no row to remove`);
-            table.leave(this.#picked[i]);
-        }
-        table.order();
-    }
-
-    #enter(table, reader) {
-        const count = counted(reader, table.capacity);
-        this.#makeRoom(count);
-        const slots = this.#picked;
-        const values = this.#values;
-        reader.places(count, table.capacity, slots);
-        reader.packed(count, values);
-        for (let i = 0; i < count; i++) if (values[i] >>> 0 >= GENERATIONS) throw new WireError(`generation ${values[i] >>> 0}`);
-        table.reserve(slots[count - 1] + 1);
-        for (let i = 0; i < count; i++) table.enter(slots[i], values[i] + 1);
-        for (const column of table.shared) {
-            if (column.isNumber) this.#replace(column, reader, count, slots);
-            else for (let i = 0; i < count; i++) column.items[slots[i]] = readItem(column, reader);
-        }
-    }
-
-    /** Absolute values, and steps if the column has them, for the rows in the first `count` of `slots`. */
-    #replace(column, reader, count, slots) {
-        const { raw, steps, isSigned } = column;
-        const values = this.#values;
-        reader.packed(count, values);
-        for (let i = 0; i < count; i++) raw[slots[i]] = checked(column, isSigned ? unzigzag(values[i]) : values[i]);
-        if (!column.isLinear) return;
-        reader.packed(count, values);
-        const most = column.mask >>> 0;
-        for (let i = 0; i < count; i++) {
-            if (values[i] >>> 0 > most) throw tooFar(column);
-            steps[slots[i]] = unzigzag(values[i]);
-        }
-    }
-
-    /** Residuals: what differs from the prediction, which the values are by now. */
-    #adjust(table, reader) {
-        const picked = this.#pick(table, reader);
-        const columns = table.shared;
-        const mask = reader.mask(columns.length);
-        for (let i = 0; i < columns.length; i++) {
-            if (!((reader.bytes[mask + (i >> 3)] >> (i & 7)) & 1)) continue;
-            const column = columns[i];
-            if (!column.isNumber) {
-                this.#replaceItems(table, column, reader, picked);
-                continue;
-            }
-            this.#residuals(reader, picked.length);
-            if (table.enteredSlots.length > 0) demandNone(table, picked, this.#values);
-            if (column.isLinear) bend(column, picked, this.#values, table);
-            else move(column, picked, this.#values, table);
-        }
-    }
-
-    /** The residuals of one column for `count` rows, as zigzags, into the scratch values. */
-    #residuals(reader, count) {
-        const values = this.#values;
-        const head = reader.u8();
-        if (head & ~(WIDTH | OUTLIERS)) throw new WireError(`a column's head 0x${head.toString(16)}`);
-        reader.unpack(count, head & WIDTH, values);
-        if (!(head & OUTLIERS)) return;
-        const outliers = counted(reader, count);
-        const places = this.#places;
-        reader.places(outliers, count, places);
-        const far = new Int32Array(outliers);
-        reader.packed(outliers, far);
-        for (let i = 0; i < outliers; i++) {
-            if (values[places[i]] !== 0) throw new WireError("an outlier with a residual of its own");
-            values[places[i]] = far[i];
-        }
-    }
-
-    #replaceItems(table, column, reader, picked) {
-        const places = this.#places;
-        const some = reader.rowSet(picked.length, places);
-        const count = some < 0 ? picked.length : some;
-        for (let i = 0; i < count; i++) {
-            const slot = picked[some < 0 ? i : places[i]];
-            if (table.born[slot] === table.frame) throw new WireError("a row changes in the message that it enters in");
-            column.items[slot] = readItem(column, reader);
-            table.touched[slot] = table.frame;
-        }
-    }
-
-    /** Absolute values of what was corrected since the base. */
-    #correct(table, reader) {
-        const columns = table.shared;
-        const mask = reader.mask(columns.length);
-        for (let i = 0; i < columns.length; i++) {
-            if (!((reader.bytes[mask + (i >> 3)] >> (i & 7)) & 1)) continue;
-            const column = columns[i];
-            const picked = this.#pick(table, reader);
-            if (column.isNumber) this.#replace(column, reader, picked.length, picked);
-            else for (const slot of picked) column.items[slot] = readItem(column, reader);
-            for (const slot of picked) table.touched[slot] = table.frame;
-        }
-    }
-
-    /** The slots of the rows that a row set selects. */
-    #pick(table, reader) {
-        const { slots, size } = table;
-        this.#makeRoom(size);
-        const picked = this.#picked;
-        const count = reader.rowSet(size, picked);
-        if (count < 0) return slots;
-        for (let i = 0; i < count; i++) picked[i] = slots[picked[i]];
-        return picked.subarray(0, count);
-    }
-
-    #makeRoom(count) {
-        if (count <= this.#values.length) return;
-        const room = 2 ** Math.ceil(Math.log2(count));
-        this.#values = new Int32Array(room);
-        this.#picked = new Int32Array(room);
-        this.#places = new Int32Array(room);
     }
 
     /**
@@ -329,16 +291,6 @@ export class State {
     }
 }
 
-function counted(reader, most) {
-    const count = reader.varint();
-    if (count === 0 || count > most) throw new WireError(`a count of ${count} where 1 to ${most} may be`);
-    return count;
-}
-
-function readItem(column, reader) {
-    const { type, max, name } = column.field;
-    const item = type === "text" ? reader.text() : reader.blob();
-    // A text's length counts characters, of which some take two places in a JavaScript string.
-    if (item.length > max && (type === "blob" || [...item].length > max)) throw new WireError(`${name} is too long`);
-    return item;
+function onlyEntered(parts) {
+    if (parts !== ENTERED) throw new WireError("a snapshot has rows that enter and nothing else");
 }

@@ -72,6 +72,10 @@ export class Table {
     #Row;
     #views = [];
     #changed = null;
+    /** Slots that a row entered or left with this state, and who was there before, by slot; `#met` holds the frame of when that was noted. */
+    #visited = [];
+    #met = new Int32Array(0);
+    #former = new Uint32Array(0);
     #listeners = { spawn: new Set(), change: new Set(), despawn: new Set() };
 
     /**
@@ -101,6 +105,10 @@ export class Table {
         this.version = 0;
         this.enteredSlots = [];
         this.goneIds = [];
+        /** Whether any row entered with this state, if only from elsewhere in the table. */
+        this.hasEntries = false;
+        /** Which rows are in which cell, if this is a table of the room's area. @type {import("./cells.js").Division | null} */
+        this.division = null;
         /** States kept for `sample`, once it has been asked for. */
         this.history = null;
         this.tickRate = tickRate;
@@ -152,6 +160,10 @@ export class Table {
         return Uint32Array.from(this.goneIds);
     }
 
+    get goneSlots() {
+        return this.goneIds.map((id) => id & SLOT_MASK);
+    }
+
     sample(tick) {
         this.history ??= new History(this);
         return this.history.sample(tick);
@@ -177,6 +189,8 @@ export class Table {
         this.frame++;
         this.version++;
         this.#changed = null;
+        this.#visited.length = 0;
+        this.hasEntries = false;
         if (this.enteredSlots.length > 0) this.enteredSlots = [];
         if (this.goneIds.length > 0) this.goneIds = [];
     }
@@ -198,58 +212,85 @@ export class Table {
         this.ids = grow(this.ids);
         this.touched = grow(this.touched);
         this.born = grow(this.born);
+        this.#met = grow(this.#met);
+        this.#former = grow(this.#former);
         for (const column of this.shared) column.reserve(room);
         for (const column of this.owned) column.reserve(room);
     }
 
     /** Puts an entity into a slot (which has room); owner-only values begin as zero, as the owner's own message follows. */
     enter(slot, generation) {
-        const former = this.ids[slot];
-        if (former !== 0) this.goneIds.push(former);
+        this.#visit(slot);
         this.ids[slot] = generation * 2 ** SLOT_BITS + slot;
         this.born[slot] = this.frame;
         this.touched[slot] = this.frame;
-        this.enteredSlots.push(slot);
+        this.hasEntries = true;
         for (const column of this.owned) column.clear(slot);
     }
 
     leave(slot) {
-        this.goneIds.push(this.ids[slot]);
+        this.#visit(slot);
         this.ids[slot] = 0;
+    }
+
+    #visit(slot) {
+        if (this.#met[slot] === this.frame) return;
+        this.#met[slot] = this.frame;
+        this.#former[slot] = this.ids[slot];
+        this.#visited.push(slot);
     }
 
     /** Brings the order of the rows up to date after rows entered or left. */
     order() {
-        const slots = new Int32Array(this.size + this.enteredSlots.length);
+        const slots = new Int32Array(this.size + this.#visited.length);
         let size = 0;
         for (let slot = 0; slot < this.ids.length; slot++) if (this.ids[slot] !== 0) slots[size++] = slot;
         this.slots = slots.subarray(0, size);
         this.size = size;
     }
 
-    /** A snapshot empties the table. Returns the ids that were there, for `reconcile`. */
+    /** A snapshot empties the table. */
     empty() {
-        const former = this.ids.slice();
-        this.ids.fill(0);
-        this.order();
-        return former;
+        for (const slot of this.slots) this.leave(slot);
+        this.slots = new Int32Array(0);
+        this.size = 0;
     }
 
     /**
-     * After a snapshot: who was there before and still is has not entered, and who is not there any more has gone. In another room
-     * everybody is someone else.
+     * Ends a state: who was there before and still is has neither entered nor gone, wherever it has been meanwhile. In another room everybody
+     * is someone else.
      */
-    reconcile(former, isElsewhere) {
-        if (isElsewhere) {
-            this.goneIds = Array.from(former.filter((id) => id !== 0));
-            return;
+    settle(isElsewhere) {
+        if (this.#visited.length === 0) return;
+        this.#visited.sort((a, b) => a - b);
+        for (const slot of this.#visited) {
+            const former = this.#former[slot];
+            const id = this.ids[slot];
+            if (former === id && !isElsewhere) {
+                this.born[slot] = 0;
+                continue;
+            }
+            if (former !== 0) this.goneIds.push(former);
+            if (id !== 0) this.enteredSlots.push(slot);
         }
-        this.enteredSlots = this.enteredSlots.filter((slot) => {
-            const stayed = former[slot] === this.ids[slot];
-            if (stayed) this.born[slot] = 0;
-            return !stayed;
-        });
-        this.goneIds = Array.from(former.filter((id) => id !== 0 && !this.has(id)));
+        if (this.division !== null) this.#merge();
+    }
+
+    /** The order of the rows after a state, from that before it: what is seen of a large table is no reason to look at all its slots. */
+    #merge() {
+        const former = this.slots;
+        const visited = this.#visited;
+        const slots = new Int32Array(former.length + visited.length);
+        let size = 0;
+        let next = 0;
+        for (const slot of visited) {
+            while (next < former.length && former[next] < slot) slots[size++] = former[next++];
+            if (former[next] === slot) next++;
+            if (this.ids[slot] !== 0) slots[size++] = slot;
+        }
+        while (next < former.length) slots[size++] = former[next++];
+        this.slots = slots.subarray(0, size);
+        this.size = size;
     }
 
     /** Tells the listeners what the last state did. */
@@ -258,7 +299,7 @@ export class Table {
         if (despawn.size > 0 && this.goneIds.length > 0)
             this.#tell(
                 despawn,
-                this.goneIds.map((id) => this.#former(id)),
+                this.goneIds.map((id) => this.#viewOf(id)),
             );
         if (spawn.size > 0 && this.enteredSlots.length > 0)
             this.#tell(
@@ -299,7 +340,7 @@ export class Table {
         return (this.#views[slot] = new this.#Row(this, slot, id));
     }
 
-    #former(id) {
+    #viewOf(id) {
         const slot = id & SLOT_MASK;
         const view = this.#views[slot];
         return view?.id === id ? view : new this.#Row(this, slot, id);
