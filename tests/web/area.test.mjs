@@ -9,7 +9,10 @@ import { connected, fakeNetwork, stopClock, watch } from "./server.mjs";
 const SEEN = { ...AREA_SPEC, input: { name: "Steer", hash: 5, fields: [field("turn", "sint", { bits: 8 })] } };
 const EVERYTHING = { ...SEEN, area: null, hash: 8 };
 const ID = 2 ** 20;
-const ROWS = [{ slot: 2, x: 20 }, { slot: 4, x: 40 }];
+const ROWS = [
+    { slot: 2, x: 20 },
+    { slot: 4, x: 40 },
+];
 
 let clock;
 let network;
@@ -84,7 +87,10 @@ describe("a room with an area", () => {
         assert.deepEqual(socket.take(Kind.PLAYER_INPUT).map(numberOf), [1]);
         assert.deepEqual([...room.players.keys()], ["p1"]);
         socket.say(Kind.GAME_EVENT, { event: "gong", data: 1 });
-        assert.deepEqual(seen, [["entity", null], ["gong", 1]]);
+        assert.deepEqual(seen, [
+            ["entity", null],
+            ["gong", 1],
+        ]);
         assert.equal(new InputLayout(room.schema.input).isPacked, true);
         client.close();
     });

@@ -85,10 +85,7 @@ describe("a reader of an area", () => {
         say(
             delta(10, 11, {
                 far: 10,
-                sections: [
-                    section(DOTS, 0, { residuals: [0, 5] }),
-                    section(DOTS, 5, { corrections: [1, 0, 7, 90, 4, 0] }),
-                ],
+                sections: [section(DOTS, 0, { residuals: [0, 5] }), section(DOTS, 5, { corrections: [1, 0, 7, 90, 4, 0] })],
             }),
         );
         assert.deepEqual(xs(dots), { 2: 21, 3: 31, 4: 46, 7: 90 });
@@ -213,9 +210,21 @@ describe("a reader of an area", () => {
 
     test("begins again with a snapshot, and knows who was there", () => {
         const { state, say, dots } = start();
-        say(snapshot(20, { near: [7] }, [section(DOTS, 7, { entered: [{ slot: 3, x: 1 }, { slot: 8, x: 2 }] })]));
+        say(
+            snapshot(20, { near: [7] }, [
+                section(DOTS, 7, {
+                    entered: [
+                        { slot: 3, x: 1 },
+                        { slot: 8, x: 2 },
+                    ],
+                }),
+            ]),
+        );
         assert.deepEqual(news(dots), { entered: [ID + 8], changed: [3], gone: [ID + 2, ID + 4, ID + 7] });
-        assert.deepEqual([state.view.byRing.near, state.view.byRing.far].map((cells) => [...cells]), [[7], []]);
+        assert.deepEqual(
+            [state.view.byRing.near, state.view.byRing.far].map((cells) => [...cells]),
+            [[7], []],
+        );
         say(snapshot(21));
         assert.deepEqual([dots.size, state.view.byRing.near.length, state.view.farTick], [0, 0, 21]);
     });
@@ -268,14 +277,19 @@ describe("a broken state of cells", () => {
         "a cell that turns near without the far ring": delta(10, 11, { seen: { near: [5] } }),
         "a section of a cell that is not in view": delta(10, 11, { sections: [section(DOTS, 2, { entered: one })] }),
         "a section of a cell that does not exist": delta(10, 11, { sections: [section(DOTS, 12, { entered: one })] }),
-        "a section of a cell that is lost": delta(10, 11, { seen: { lost: [0] }, sections: [section(DOTS, 0, { entered: one })] }),
+        "a section of a cell that is lost": delta(10, 11, {
+            seen: { lost: [0] },
+            sections: [section(DOTS, 0, { entered: one })],
+        }),
         "a section of a far cell without the far ring": delta(10, 11, { sections: [section(DOTS, 5, { residuals: [1] })] }),
         "cells out of order": delta(10, 11, { sections: [section(DOTS, 1, { gone: [3] }), section(DOTS, 0, { gone: [2] })] }),
         "tables of a cell out of order": delta(10, 11, {
             sections: [section(ROCKS, 0, { entered: one }), section(DOTS, 0, { gone: [2] })],
         }),
         "a section twice": delta(10, 11, { sections: [section(DOTS, 0, { gone: [2] }), section(DOTS, 0, { gone: [4] })] }),
-        "a table that everybody sees after cells": delta(10, 11, { sections: [section(DOTS, 0, { gone: [2] }), [2, 2, 1, 0, 0, 0]] }),
+        "a table that everybody sees after cells": delta(10, 11, {
+            sections: [section(DOTS, 0, { gone: [2] }), [2, 2, 1, 0, 0, 0]],
+        }),
         "a table that does not exist": delta(10, 11, { sections: [section(4, 0, { gone: [2] })] }),
         "no parts": delta(10, 11, { sections: [[DOTS, 0, 0]] }),
         "unknown parts": delta(10, 11, { sections: [[DOTS, 16, 0]] }),
@@ -304,10 +318,20 @@ describe("a broken state of cells", () => {
             far: 10,
             seen: { lost: [0], near: [0, 5], far: [1, 2] },
             sections: [
-                section(DOTS, 0, { entered: [{ slot: 2, x: 9, n: "b" }, { slot: 3, x: 9, n: "c" }] }),
+                section(DOTS, 0, {
+                    entered: [
+                        { slot: 2, x: 9, n: "b" },
+                        { slot: 3, x: 9, n: "c" },
+                    ],
+                }),
                 section(ROCKS, 0, { entered: [{ slot: 3, x: 9, step: -1 }] }),
                 section(DOTS, 1, { gone: [3], entered: [{ slot: 4, x: 8, step: 2 }], residuals: [0] }),
-                section(DOTS, 2, { entered: [{ slot: 9, x: 9 }, { slot: 12, generation: 3 }] }),
+                section(DOTS, 2, {
+                    entered: [
+                        { slot: 9, x: 9 },
+                        { slot: 12, generation: 3 },
+                    ],
+                }),
                 section(DOTS, 5, { gone: [7], entered: [{ slot: 8 }] }),
             ],
         });

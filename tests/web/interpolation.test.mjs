@@ -194,7 +194,14 @@ describe("a sample of what is seen by area", () => {
         reader.say(
             delta(14, 15, {
                 seen: { lost: [0], near: [1] },
-                sections: [section(DOTS, 1, { entered: [{ slot: 3, x: 800, step: 16 }, { slot: 900, x: 16, step: 0 }] })],
+                sections: [
+                    section(DOTS, 1, {
+                        entered: [
+                            { slot: 3, x: 800, step: 16 },
+                            { slot: 900, x: 16, step: 0 },
+                        ],
+                    }),
+                ],
             }),
         );
         assert.deepEqual([...reader.dots.sample(13.5).slots], [3, 5, 900]);
