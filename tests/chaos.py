@@ -135,8 +135,8 @@ def values_of(twin: Twin, spec: FieldSpec, raw: int) -> Any:
 class Chaos:
     """Gives a twin its orders. Whatever the numbers are, an order makes sense of them or does nothing."""
 
-    def __init__(self, specs: tuple[TableSpec, ...], first_tick: int) -> None:
-        self.twin = Twin(specs, first_tick)
+    def __init__(self, specs: tuple[TableSpec, ...], first_tick: int, view: Any = None) -> None:
+        self.twin = Twin(specs, first_tick, view=view)
         self.drift: dict[tuple[str, int, str], int] = {}
 
     def tick(self, orders: list[Order]) -> None:

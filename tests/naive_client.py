@@ -9,7 +9,7 @@ from typing import Any
 
 import msgpack
 
-from tests.naive_reader import largest_fixed
+from tests.naive_tables import largest_fixed
 from tests.naive_wire import Cursor, bit_string, input_hash, require, signed, varint
 
 KINDS = {

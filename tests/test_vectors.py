@@ -10,7 +10,7 @@ from monkeytown import schema
 from monkeytown._core import delta, mirror
 from monkeytown.errors import WireError
 from monkeytown.position import Position
-from tests import naive_client, naive_reader
+from tests import naive_client, naive_reader, naive_tables
 from tests.naive_reader import NaiveReader
 from tests.naive_wire import Cursor, NaiveWireError
 from tests.twin import declared_game, specs_of
@@ -193,7 +193,7 @@ def test_they_show_every_part_of_the_document(monkeypatch: pytest.MonkeyPatch) -
     assert watch.widths["entered"] >= {0, 1, 32}
     assert watch.widths["corrected"] >= {0, 1, 32}
     assert flags == {0x4300, 0x4301, 0x4302, 0x41, 0x42, 0x44, 0x45, 0x46, 0x47, 0x48, 0x49}
-    assert {kind for kind, *_ in columns} == set(naive_reader.TYPES)
+    assert {kind for kind, *_ in columns} == set(naive_tables.TYPES)
     assert {predict for _, predict, *_ in columns} == {"hold", "linear"}
     assert any(owner_only for _, _, owner_only, _ in columns)
     assert any(an_array for *_, an_array in columns)

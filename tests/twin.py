@@ -38,9 +38,11 @@ def declared_field(spec: FieldSpec) -> Any:
     return fields.array(made, spec.count) if spec.count else made
 
 
-def declared_game(specs: tuple[TableSpec, ...], name: str = "Game", input: Any = None) -> Any:
+def declared_game(
+    specs: tuple[TableSpec, ...], name: str = "Game", input: Any = None, view: Any = None
+) -> Any:
     """A class with the tables of `specs`; entities are named like their tables with a capital letter."""
-    body: dict[str, Any] = {"input": input, "view": None}
+    body: dict[str, Any] = {"input": input, "view": view}
     for spec in specs:
         declared = {field.name: declared_field(field) for field in spec.fields}
         entity = type(spec.name.capitalize(), (schema.Entity,), declared)
@@ -86,9 +88,11 @@ def specs_of(tables: list[dict[str, Any]]) -> tuple[TableSpec, ...]:
 class Twin:
     """A room's tables twice. Rows are named by id; values are what a game would assign."""
 
-    def __init__(self, specs: tuple[TableSpec, ...], first_tick: int = 1, input: Any = None) -> None:
+    def __init__(
+        self, specs: tuple[TableSpec, ...], first_tick: int = 1, input: Any = None, view: Any = None
+    ) -> None:
         self.specs = specs
-        self.schema = schema.Schema(declared_game(specs, input=input))
+        self.schema = schema.Schema(declared_game(specs, input=input, view=view))
         self.by_name = self.schema.build()
         self.tables = tuple(self.by_name.values())
         self.model = Model(specs)

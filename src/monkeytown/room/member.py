@@ -41,12 +41,20 @@ class Member:
         """What it reads the room with."""
         return EVERYTHING if self.sight is None or self.player.view is not None else self.sight
 
+    @property
+    def delay(self) -> float:
+        """Seconds that what it sees is old."""
+        view = self.player.view
+        return 0.0 if view is None else view.delay
+
     def look(self) -> None:
         """Its player's focus or entity may be another now."""
         focus = self.player.focus
         if focus is None:
             focus = self.player.entity
         elif not isinstance(focus, Row):
+            if not isinstance(focus, tuple | list) or len(focus) != 2:
+                raise TypeError(f"player.focus is a row, a place (x, y) or None, not {focus!r}")
             x, y = focus
             if self.sight is not None:
                 self.sight.look_at(x, y)
