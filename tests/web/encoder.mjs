@@ -55,7 +55,7 @@ export function packed(values, random) {
     return [width, ...packedBits(numbers, width)];
 }
 
-function text(value) {
+export function text(value) {
     const bytes = new TextEncoder().encode(value);
     return [...varint(bytes.length), ...bytes];
 }
@@ -64,7 +64,7 @@ function blob(value) {
     return [...varint(value.length), ...value];
 }
 
-function gaps(places) {
+export function gaps(places) {
     return places.map((place, i) => (i === 0 ? place : place - places[i - 1] - 1));
 }
 

@@ -3,7 +3,9 @@ import { describe, test } from "node:test";
 
 import { Playback } from "../../src/monkeytown/web/client/playback.js";
 import { Reader, State } from "../../src/monkeytown/web/client/wire.js";
+import { AREA_SPEC, DOTS, delta, section, snapshot } from "./cells.mjs";
 import { Model, seeded } from "./encoder.mjs";
+import { feed } from "./life.mjs";
 import { field, schema, table } from "./schemas.mjs";
 
 const SPEC = schema([table("m", [field("x", "fixed", { predict: "linear" }), field("h", "angle"), field("n", "uint")])]);
@@ -120,6 +122,93 @@ describe("a sample", () => {
         model.commit();
         deliver(model.snapshot());
         close(rows.sample(5).columns.x[0], 100);
+    });
+});
+
+describe("a sample of what is seen by area", () => {
+    const fields = [field("x", "fixed", { predict: "linear" }), field("n", "text")];
+    const spec = {
+        ...AREA_SPEC,
+        tables: AREA_SPEC.tables.map((each, number) => (number === DOTS ? table("dots", fields, { capacity: 2 ** 20 }) : each)),
+    };
+
+    /** A reader at tick 10, of cells 0 (near) and 5 (far); dots 0 and 5, one in each, move by 16 sixteenths a tick. */
+    function areaReader() {
+        const state = new State(spec);
+        const say = (bytes) => feed(state, Uint8Array.from(bytes));
+        const dots = state.tables[DOTS];
+        dots.sample(0);
+        const row = (slot) => ({ slot, x: 160, step: 16 });
+        say(
+            snapshot(10, { near: [0], far: [5] }, [
+                section(DOTS, 0, { entered: [row(0)] }),
+                section(DOTS, 5, { entered: [row(5)] }),
+            ]),
+        );
+        return { state, say, dots, x: (tick, slot) => dots.sample(tick).columns.x[slot] };
+    }
+
+    /** To `tick`, one state a tick, the far ring with every third. */
+    function run({ state, say }, tick) {
+        while (state.tick < tick)
+            say(delta(state.tick, state.tick + 1, state.tick + 1 - state.view.farTick === 3 ? { far: state.view.farTick } : {}));
+    }
+
+    test("lets far rows glide over their own interval, one interval late", () => {
+        const reader = areaReader();
+        run(reader, 20);
+        assert.equal(reader.state.view.farTick, 19);
+        for (let tick = 14; tick <= 18; tick += 0.25) {
+            close(reader.x(tick, 0), tick);
+            close(reader.x(tick, 5), tick - 3);
+        }
+    });
+
+    test("waits where it is for a far state that is late, and goes on from there", () => {
+        const reader = areaReader();
+        run(reader, 19);
+        for (let tick = 20; tick < 29; tick++) reader.say(delta(tick - 1, tick));
+        close(reader.x(23, 5), 19);
+        close(reader.x(28, 5), 19);
+        reader.say(delta(28, 29, { far: 19 }));
+        close(reader.x(29, 5), 19);
+        close(reader.x(30.5, 5), 24);
+    });
+
+    test("shows a row that comes near as near, and one that goes far where it was until it moves there", () => {
+        const reader = areaReader();
+        run(reader, 15);
+        reader.say(delta(15, 16, { far: 13, seen: { near: [5], far: [0] } }));
+        run(reader, 20);
+        assert.equal(reader.dots.division.isFar(0), true);
+        close(reader.x(14.5, 5), 11.5);
+        close(reader.x(17.5, 5), 17.5);
+        close(reader.x(14.5, 0), 14.5);
+        for (const tick of [16, 17, 18.5]) close(reader.x(tick, 0), 16);
+        close(reader.x(20, 0), 17);
+    });
+
+    test("shows who comes into sight at once, and forgets who goes", () => {
+        const reader = areaReader();
+        run(reader, 14);
+        reader.say(
+            delta(14, 15, {
+                seen: { lost: [0], near: [1] },
+                sections: [
+                    section(DOTS, 1, {
+                        entered: [
+                            { slot: 3, x: 800, step: 16 },
+                            { slot: 900, x: 16, step: 0 },
+                        ],
+                    }),
+                ],
+            }),
+        );
+        assert.deepEqual([...reader.dots.sample(13.5).slots], [3, 5, 900]);
+        close(reader.x(13.5, 3), 50);
+        close(reader.x(13.5, 900), 1);
+        run(reader, 16);
+        close(reader.x(15.5, 3), 50.5);
     });
 });
 

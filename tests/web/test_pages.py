@@ -17,6 +17,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright
 from tests import browser as browsers
+from tests.web.steppe import INHABITANTS, Steppe
 
 from monkeytown.games.jungle import Jungle
 from monkeytown.games.tictactoe import TicTacToe
@@ -43,7 +44,7 @@ Open = Callable[..., Awaitable[Page]]
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def url() -> AsyncIterator[str]:
-    async with running([Jungle, TicTacToe], Settings(port=0)) as server:
+    async with running([Jungle, TicTacToe, Steppe], Settings(port=0)) as server:
         yield server.url
 
 
@@ -331,3 +332,55 @@ async def test_the_client_for_any_game_draws_tictactoe(open_page: Open) -> None:
     await page.locator("#controls button").click()
     await says(page, ".toast.error", "Wait for a second player.")
     await page.screenshot(path=OUT / "client-tictactoe.png", full_page=True)
+
+
+RING_IN_THE_MIDDLE = """() => {
+    const canvas = document.querySelector(".field canvas");
+    const context = canvas.getContext("2d");
+    const half = 24; // CSS pixels, where the ring is that only one's own entity has
+    const {data} = context.getImageData(canvas.width / 2 - half, canvas.height / 2 - half, 2 * half, 2 * half);
+    let ring = 0;
+    for (let at = 0; at < data.length; at += 4)
+        ring += data[at] === 0xd2 && data[at + 1] === 0x4b && data[at + 2] === 0x1f;
+    return ring;
+}"""
+
+OUT_OF_SIGHT = """() => {
+    const {room} = monkeytown, {x, y, size} = room.area, {near, far} = room.view;
+    const cells = new Set([...near, ...far]);
+    const outside = [...room.tables.walkers].filter(walker => {
+        const column = Math.floor((walker.x - x) / size), row = Math.floor((walker.y - y) / size);
+        // a row may be a little beyond the border of its cell
+        return ![-1, 0, 1].some(c => [-1, 0, 1].some(r => cells.has((row + r) * room.area.columns + column + c)));
+    });
+    return outside.length;
+}"""
+
+
+async def test_the_client_for_any_game_follows_ones_own_entity_through_a_large_world(open_page: Open) -> None:
+    page = await open_page("/client?game=steppe&name=Ada", **DESKTOP)
+    await until(page, "monkeytown.room?.entity")
+    assert 1 < await page.evaluate("monkeytown.room.tables.walkers.size") < INHABITANTS / 5
+    assert await page.evaluate(OUT_OF_SIGHT) == 0
+    await says(page, ".legend", "in sight")
+    before = await page.evaluate("monkeytown.room.entity.x")
+    cells = await page.evaluate("monkeytown.room.view.near.join()")
+    await until(page, f"monkeytown.room.view.near.join() !== '{cells}'")
+    assert await page.evaluate("monkeytown.room.entity.x") > before
+    assert await page.evaluate(OUT_OF_SIGHT) == 0
+    assert await page.evaluate("monkeytown.room.tables.walkers.size") < INHABITANTS / 5
+    assert await page.evaluate(RING_IN_THE_MIDDLE) > 20, "the camera follows it"
+    await page.screenshot(path=OUT / "client-steppe.png")
+
+
+async def test_the_client_for_any_game_shows_all_to_one_who_watches_from_now_on(open_page: Open) -> None:
+    page = await open_page("/client?game=steppe&name=Ada", **DESKTOP)
+    await until(page, "monkeytown.room?.entity")
+    await page.locator("#controls button").click()
+    await until(page, f"monkeytown.room.tables.walkers.size > {INHABITANTS}")
+    assert await page.evaluate("[monkeytown.room.area, monkeytown.room.view]") == [None, None]
+    await says(page, ".legend", f"walkers {INHABITANTS + 1}")
+    assert await page.locator(".field").count() == 1
+    await page.locator("#controls button").click()
+    await says(page, ".legend", "in sight")
+    assert await page.evaluate("monkeytown.room.tables.walkers.size") < INHABITANTS / 5

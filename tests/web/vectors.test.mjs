@@ -20,7 +20,9 @@ import {
 } from "../../src/monkeytown/web/client/wire.js";
 import { connected, fakeNetwork } from "./server.mjs";
 
-const FOLDER = process.env.MONKEYTOWN_VECTORS ? pathToFileURL(`${process.env.MONKEYTOWN_VECTORS}/`) : new URL("../vectors/", import.meta.url);
+const FOLDER = process.env.MONKEYTOWN_VECTORS
+    ? pathToFileURL(`${process.env.MONKEYTOWN_VECTORS}/`)
+    : new URL("../vectors/", import.meta.url);
 const KINDS = new Map(
     Object.entries(Kind).map(([name, kind]) => [kind, name === "SERVER_HEARTBEAT" ? "heartbeat" : name.toLowerCase()]),
 );
@@ -128,7 +130,9 @@ for (const { name, schema, frames } of documents) {
                 where,
             );
             if (frame.view !== undefined) {
-                const rings = Object.entries(state.view.byRing).flatMap(([ring, cells]) => [...cells].map((cell) => [cell, ring]));
+                const rings = Object.entries(state.view.byRing).flatMap(([ring, cells]) =>
+                    [...cells].map((cell) => [cell, ring]),
+                );
                 assert.deepEqual(Object.fromEntries(rings), frame.view, where);
                 if (frame.farTick !== undefined) assert.equal(state.view.farTick, frame.farTick, where);
                 if (frame.cells !== undefined) assert.deepEqual(cellsOf(state), frame.cells, where);

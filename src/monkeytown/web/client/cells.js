@@ -123,7 +123,8 @@ export class Division {
 
     /** These slots are gone from the cell, and their rows from the table unless they are in another cell. */
     strike(members, slots) {
-        if (!members.strike(slots)) throw new WireError(`a slot of ${this.table.name} is gone from cell ${members.cell}, which it was not in`);
+        if (!members.strike(slots))
+            throw new WireError(`a slot of ${this.table.name} is gone from cell ${members.cell}, which it was not in`);
         this.#leave(members.cell, slots);
     }
 
@@ -215,7 +216,7 @@ export class View {
         for (const cell of lost) this.#lose(cell);
         for (const cell of near) this.#turn(cell, NEAR, hasFar);
         for (const cell of far) this.#turn(cell, FAR, hasFar);
-        for (let i = 0, j = 0; i < near.length && j < far.length; ) {
+        for (let i = 0, j = 0; i < near.length && j < far.length;) {
             if (near[i] === far[j]) throw new WireError(`cell ${near[i]} is near and far`);
             if (near[i] < far[j]) i++;
             else j++;

@@ -15,7 +15,17 @@ const ACK_EVERY = 150;
 /** With more than this still unsent, the connection is stalled, and another input would arrive too late to be of use. */
 const STALLED = 16 * 1024;
 /** Names of events that are ours: a game's event that is called so arrives as "event" only. */
-const BUILT_IN = new Set(["state", "entity", "playerJoined", "playerLeft", "event", "error", "reconnecting", "reconnected", "close"]);
+const BUILT_IN = new Set([
+    "state",
+    "entity",
+    "playerJoined",
+    "playerLeft",
+    "event",
+    "error",
+    "reconnecting",
+    "reconnected",
+    "close",
+]);
 
 export class Room extends Emitter {
     #link;

@@ -214,7 +214,8 @@ export class State {
                 continue;
             }
             visitUpTo(this.tables.length);
-            if ((parts & CHANGED) !== 0 && (parts & CORRECTED) !== 0) throw new WireError("residuals and corrections of one cell");
+            if ((parts & CHANGED) !== 0 && (parts & CORRECTED) !== 0)
+                throw new WireError("residuals and corrections of one cell");
             const before = cell;
             cell = reader.varint();
             if (cell < before || (cell === before && number <= former))

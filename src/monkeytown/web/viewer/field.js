@@ -2,11 +2,13 @@
  * A field of moving dots for the tables whose rows have an x and a y.
  *
  * Knows a canvas and how schemas describe numbers. Tables that share the same ranges share one field. A dot carries a
- * nose if its row has an angle, and a label if it has a text. Knows nothing of any game.
+ * nose if its row has an angle, and a label if it has a text. In a room with an area the field follows the visitor's own entity.
+ * Knows nothing of any game.
  */
 import { element, follow } from "../shared/dom.js";
 import { Labels } from "../shared/labels.js";
 import { fitCanvas } from "../shared/meter.js";
+import { cameraFor, isPart } from "./camera.js";
 
 const COLOURS = ["#2f9e63", "#e5a812", "#3f83d8", "#d4527a", "#8a63d2", "#1f9ea3"];
 const NUMBERS = new Set(["fixed", "uint", "sint"]);
@@ -15,6 +17,7 @@ const WIDE = 16; // bits; whole numbers wider than this hardly use their range
 const DIRECTIONS = 48; // pictures of a dot with a nose
 const TURN = Math.PI * 2;
 const MARGIN = 10; // CSS pixels around the field
+const SHAPE_IN_SIGHT = 1.4; // width by height where only a part of the world is seen
 
 const find = (table, type) => table.fields.find((field) => field.type === type && !field.count && !field.ownerOnly);
 const axis = (table, name) => table.fields.find((field) => field.name === name && NUMBERS.has(field.type) && !field.count);
@@ -52,6 +55,7 @@ function rangeOf({ type, bits, lo, hi }) {
 class Field {
     #dots = new Map();
     #extent;
+    #camera;
     #night = false;
 
     constructor(room, layers, container) {
@@ -74,7 +78,11 @@ class Field {
                 element("div", { class: "legend" }, ...this.counts.map(({ line }) => line)),
             ),
         );
-        const shape = (right - left) / (bottom - top);
+        this.#camera = cameraFor(
+            room,
+            layers.map(({ table }) => table),
+        );
+        const shape = this.#camera === null ? (right - left) / (bottom - top) : SHAPE_IN_SIGHT;
         this.canvas.style.setProperty("--shape", String(Math.min(2.4, Math.max(0.8, shape))));
         follow("(prefers-color-scheme: dark)", (night) => {
             this.#night = night;
@@ -88,7 +96,7 @@ class Field {
         line.style.setProperty("--dot", colour);
         const count = element("b", { class: "number", text: "0" });
         line.append(count);
-        return { line, count, table };
+        return { line, count, table, words: isPart(this.room, table) ? " in sight" : "" };
     }
 
     /** Draw one frame. */
@@ -96,39 +104,60 @@ class Field {
         const { width, height, scale, context } = fitCanvas(this.canvas);
         if (!width) return;
         if (!this.#extent.fixed) this.#grow();
-        const { left, right, top, bottom } = this.#extent;
-        const perUnit = Math.min((width - 2 * MARGIN) / (right - left || 1), (height - 2 * MARGIN) / (bottom - top || 1));
-        const frame = {
-            context,
-            scale,
-            perUnit,
-            left: (width - (right - left) * perUnit) / 2 - left * perUnit,
-            top: (height - (bottom - top) * perUnit) / 2 - top * perUnit,
-        };
+        const layers = this.layers.map((layer) => ({ ...layer, ...this.#columns(layer, now) }));
+        const placing = this.#camera?.aim(this.#ownPlace(layers), width, height) ?? this.#whole(width, height);
+        const frame = { context, scale, ...placing };
         this.#drawSpace(frame, width, height);
         frame.labels = Math.floor((width * height) / ROOM_FOR_LABEL);
         this.labels ??= new Labels(
             scale,
             this.#night ? { label: "#e7efe8", labelEdge: "#131c17" } : { label: "#2c3a31", labelEdge: "#f7faf1" },
         );
-        for (const layer of this.layers) this.#drawLayer(frame, layer, now);
-        for (const { count, table } of this.counts) {
-            const text = ` ${table.size}`;
+        for (const layer of layers) this.#drawLayer(frame, layer);
+        for (const { count, table, words } of this.counts) {
+            const text = ` ${table.size}${words}`;
             if (count.textContent !== text) count.textContent = text;
         }
     }
 
-    #drawSpace({ context, perUnit, left, top }, width, height) {
+    /** The whole of the space in the canvas. */
+    #whole(width, height) {
+        const { left, right, top, bottom } = this.#extent;
+        const perUnit = Math.min((width - 2 * MARGIN) / (right - left || 1), (height - 2 * MARGIN) / (bottom - top || 1));
+        return {
+            perUnit,
+            left: (width - (right - left) * perUnit) / 2 - left * perUnit,
+            top: (height - (bottom - top) * perUnit) / 2 - top * perUnit,
+        };
+    }
+
+    /** Where the visitor's own entity is drawn, or null. */
+    #ownPlace(layers) {
+        const own = this.room.entity;
+        const layer = layers.find(({ table }) => table === own?.table);
+        return layer === undefined ? null : { x: layer.across[own.slot], y: layer.down[own.slot] };
+    }
+
+    #drawSpace(frame, width, height) {
+        const { context, perUnit, left, top } = frame;
         const space = this.#extent;
         context.fillStyle = this.#night ? "#131c17" : "#e9efe0";
         context.fillRect(0, 0, width, height);
-        context.fillStyle = this.#night ? "#19251f" : "#f7faf1";
         const box = [
             left + space.left * perUnit,
             top + space.top * perUnit,
             (space.right - space.left) * perUnit,
             (space.bottom - space.top) * perUnit,
         ];
+        if (this.#camera === null) this.#drawGrid(context, space, box, frame);
+        else this.#camera.draw(frame, this.#night);
+        context.strokeStyle = this.#night ? "#3a4d43" : "#c3cdb2";
+        context.lineWidth = 1;
+        context.strokeRect(...box);
+    }
+
+    #drawGrid(context, space, box, { perUnit, left, top }) {
+        context.fillStyle = this.#night ? "#19251f" : "#f7faf1";
         context.fillRect(...box);
         const gap = niceGap(space.right - space.left);
         context.strokeStyle = this.#night ? "#26352d" : "#e0e7d4";
@@ -143,14 +172,11 @@ class Field {
             context.lineTo(box[0] + box[2], top + y * perUnit);
         }
         context.stroke();
-        context.strokeStyle = this.#night ? "#3a4d43" : "#c3cdb2";
-        context.strokeRect(...box);
     }
 
-    #drawLayer(frame, layer, now) {
+    #drawLayer(frame, layer) {
         const { context, perUnit, left, top, scale } = frame;
-        const { table } = layer;
-        const { x, y, heading } = this.#columns(layer, now);
+        const { table, across: x, down: y, heading } = layer;
         const { slots } = table;
         const radius = radiusFor(table.size, Boolean(layer.angle));
         // whole pixels of the screen: pictures are then copied, not filtered
@@ -193,7 +219,7 @@ class Field {
     #columns({ table, x, y, angle }, now) {
         const smooth = this.room.tickRate > 0 ? this.room.interpolated(table, now).columns : {};
         const column = (field) => field && (smooth[field.name] ?? table.columns[field.name].values);
-        return { x: column(x), y: column(y), heading: column(angle) };
+        return { across: column(x), down: column(y), heading: column(angle) };
     }
 
     /** Without a range in the schema, the field takes in whatever was seen. */

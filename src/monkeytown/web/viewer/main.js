@@ -42,6 +42,14 @@ function showGames(games, chosen) {
     list.addEventListener("change", () => location.assign(`?game=${encodeURIComponent(list.value)}`));
 }
 
+/** What shows the room's tables. The server may describe them anew: to one who watches from now on, say. */
+function picture() {
+    for (const id of ["fields", "tables"]) byId(id).replaceChildren();
+    // what is drawn above need not be unfolded below
+    const rows = Object.values(room.tables).map((table) => new Rows(room, table, byId("tables"), !hasPlaces(table)));
+    return { fields: fieldsFor(room, byId("fields")), rows };
+}
+
 async function start() {
     const wanted = asked();
     const games = await gamesHere();
@@ -50,21 +58,21 @@ async function start() {
     room = await enter(wanted.room || game, { name: wanted.name || recall("name") || inventName(), chip: byId("connection") });
     write(byId("room"), room.id);
     byId("room").hidden = false;
-    const tables = Object.values(room.tables);
-    const fields = fieldsFor(room, byId("fields"));
-    // what is drawn above need not be unfolded below
-    const rows = tables.map((table) => new Rows(room, table, byId("tables"), !hasPlaces(table)));
-    const controls = controlsFor(room, byId("controls"));
-    const meters = new Meters(room);
-    const parts = [controls, meters, ...rows];
+    const parts = [controlsFor(room, byId("controls")), new Meters(room)];
+    let shown = null;
+    let pictures = null;
     listPlayers(room);
     listEvents(room);
     chatBox(byId("chat"), room);
     const frame = (now) => {
         frames.add();
         frames.settle(now);
-        for (const field of fields) field.draw(now);
-        for (const part of parts) part.update(now);
+        if (shown !== room.tables) {
+            shown = room.tables;
+            pictures = picture();
+        }
+        for (const field of pictures.fields) field.draw(now);
+        for (const part of [...parts, ...pictures.rows]) part.update(now);
         requestAnimationFrame(frame);
     };
     requestAnimationFrame(frame);
