@@ -24,6 +24,7 @@ from monkeytown.schema import Schema
 __all__ = [
     "LOAD_CORE",
     "Load",
+    "LoadFailed",
     "Measured",
     "as_much",
     "cpu_seconds",
@@ -40,12 +41,17 @@ INPUT_BYTES = 10  # of an input of some fields, with its number and the tick it 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
+class LoadFailed(Exception):
+    """The clients did not all get in."""
+
+
 @dataclass(frozen=True)
 class Measured:
-    """What the load saw, as it printed it (benchmarks/load/README.md), and what the server took (share of one core)."""
+    """What the load saw, as it printed it (benchmarks/load/README.md), and what server and load took (shares of one core)."""
 
     seen: dict[str, Any]
     cpu: float
+    load_cpu: float
 
     @property
     def states(self) -> float:
@@ -101,13 +107,19 @@ class Load:
         return ["taskset", "-c", str(LOAD_CORE), str(self.program), *map(str, given)]
 
     def against(self, port: int, pid: int) -> Measured:
+        """Runs the load; `LoadFailed` if not all clients came in."""
         with subprocess.Popen(self.command(port), stdout=subprocess.PIPE, text=True) as running:
             assert running.stdout is not None
-            assert running.stdout.readline() == "START\n", "the load did not begin"
-            began, spent = time.monotonic(), cpu_seconds(pid)
+            if running.stdout.readline() != "START\n":
+                raise LoadFailed(f"the load did not begin: {self.clients} clients, {self.protocol}")
+            processes = pid, running.pid
+            began, spent = time.monotonic(), [cpu_seconds(each) for each in processes]
             line = running.stdout.readline()
-            share = (cpu_seconds(pid) - spent) / (time.monotonic() - began)
-        return Measured(json.loads(line), share)
+            took = time.monotonic() - began
+            shares = [
+                (cpu_seconds(each) - before) / took for each, before in zip(processes, spent, strict=True)
+            ]
+        return Measured(json.loads(line), *shares)
 
 
 def monkeytown_load(program: Path, game: str, clients: int, seconds: float, *more: object) -> Load:
