@@ -47,11 +47,15 @@ class LoadFailed(Exception):
 
 @dataclass(frozen=True)
 class Measured:
-    """What the load saw, as it printed it (benchmarks/load/README.md), and what server and load took (shares of one core)."""
+    """What the load saw, as it printed it (benchmarks/load/README.md), and what server and load took (shares of one core).
+
+    `disturbed` is the larger share that anything else took of one of the two cores meanwhile.
+    """
 
     seen: dict[str, Any]
     cpu: float
     load_cpu: float
+    disturbed: float
 
     @property
     def states(self) -> float:
@@ -112,14 +116,18 @@ class Load:
             assert running.stdout is not None
             if running.stdout.readline() != "START\n":
                 raise LoadFailed(f"the load did not begin: {self.clients} clients, {self.protocol}")
-            processes = pid, running.pid
-            began, spent = time.monotonic(), [cpu_seconds(each) for each in processes]
+
+            def spent() -> list[float]:
+                processes = [cpu_seconds(each) for each in (pid, running.pid)]
+                return processes + [core_seconds(core) for core in (SERVER_CORE, LOAD_CORE)]
+
+            began, before = time.monotonic(), spent()
             line = running.stdout.readline()
             took = time.monotonic() - began
-            shares = [
-                (cpu_seconds(each) - before) / took for each, before in zip(processes, spent, strict=True)
-            ]
-        return Measured(json.loads(line), *shares)
+            server, load, server_core, load_core = (
+                (now - then) / took for now, then in zip(spent(), before, strict=True)
+            )
+        return Measured(json.loads(line), server, load, max(server_core - server, load_core - load))
 
 
 def monkeytown_load(program: Path, game: str, clients: int, seconds: float, *more: object) -> Load:
@@ -162,6 +170,13 @@ def cpu_seconds(pid: int) -> float:
     """User and system time of a process so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
+
+
+def core_seconds(core: int) -> float:
+    """Time in which a core ran any process, so far."""
+    lines = Path("/proc/stat").read_text().splitlines()
+    user, nice, system = next(line for line in lines if line.startswith(f"cpu{core} ")).split()[1:4]
+    return (int(user) + int(nice) + int(system)) / TICKS_PER_SECOND
 
 
 def free_port() -> int:

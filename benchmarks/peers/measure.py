@@ -19,6 +19,8 @@ RATE = 60
 LEAST_STATES = 59.5  # a second and player
 WORST_GAP = 25.0  # ms, of 99 in 100 states
 BUSY = 0.95  # share of a core from which on the load itself may be what is slow
+QUIET = 0.05  # share of a core that others may take; else a run is made again
+REPEATS = 3  # at most: what then is still disturbed says so in the raw data
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Run:
     failed: bool
     cpu: float = 0
     load_cpu: float = 0
+    disturbed: float = 0
     states: float = 0
     payload: float = 0
     bytes: float = 0
@@ -65,6 +68,17 @@ def run(
     round: int = 0,
     room: int = ROOM,
 ) -> Run:
+    """A run that nothing else disturbed, or the last of several that were."""
+    for _ in range(REPEATS):
+        done = _run(figure, peer, program, players, seconds, size, round, room)
+        if done.disturbed <= QUIET:
+            break
+    return done
+
+
+def _run(
+    figure: str, peer: Peer, program: Path, players: int, seconds: float, size: int, round: int, room: int
+) -> Run:
     with serving(peer, room, size) as (port, pid, _):
         try:
             made = load(program, peer, port, players, seconds)
@@ -82,6 +96,7 @@ def run(
         False,
         measured.cpu,
         measured.load_cpu,
+        measured.disturbed,
         measured.states,
         measured.bytes,
         seen["bytes_per_client"],
@@ -93,7 +108,8 @@ def run(
     print(
         f"{figure}: {peer.name}: {players} players, {done.cpu:.1%} of a core, "
         f"{done.states:.2f} states of {done.frame} bytes, "
-        f"gap p99 {done.gap_p99:.1f} ms, {done.closed} closed, load {done.load_cpu:.0%}{busy}",
+        f"gap p99 {done.gap_p99:.1f} ms, {done.closed} closed, "
+        f"load {done.load_cpu:.0%}{busy}, others {done.disturbed:.0%}",
         file=sys.stderr,
         flush=True,
     )

@@ -1,4 +1,4 @@
-"""The picture: plot.py RESULTS DOCS, by the bench environment's Python. Knows the raw data in RESULTS and nothing of how it was made."""
+"""The picture: `plot.py RESULTS DOCS`, run by the bench environment's Python. Knows the raw data, and not how it was made."""
 
 from __future__ import annotations
 
