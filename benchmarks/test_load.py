@@ -179,3 +179,26 @@ def test_two_hundred_join_within_a_second(benchmark: Any, load_program: Path) ->
         wanted="≤ 16.7 ms",
         held=late <= 1000 / RATE,
     )
+
+
+def with_bad_readers(load_program: Path, seconds: float) -> tuple[Measured, Measured]:
+    """Two hundred players, first all good, then with some who read little and some who read nothing."""
+    with monkeytown("jungle", "--max-players", ROOM) as (port, pid):
+        good = monkeytown_load(load_program, "jungle", 200, seconds).against(port, pid)
+        bad = ("--slow", 0.05, "--slow-rate", 500, "--stalled", 0.05)
+        return good, monkeytown_load(load_program, "jungle", 200, seconds, *bad).against(port, pid)
+
+
+@pytest.mark.benchmark(group="load")
+def test_slow_and_stalled_readers(benchmark: Any, load_program: Path, quick: bool) -> None:
+    good, bad = benchmark.pedantic(lambda: with_bad_readers(load_program, 5.0 if quick else 20.0), rounds=1)
+    assert bad.closed == 0
+    assert bad.seen["apart"]["clients"] == 20
+    slack = bad.gap("p99") - good.gap("p99")
+    report.record(
+        "one player in ten reads little or nothing: p99 gap between states of the others",
+        f"{bad.gap('p99'):.1f} ms",
+        yardstick=f"without them {good.gap('p99'):.1f} ms",
+        wanted="≤ 2 ms more",
+        held=slack <= 2,
+    )

@@ -13,14 +13,24 @@ from pathlib import Path
 from benchmarks.load_run import LoadFailed
 from benchmarks.peers.servers import ROOM, Peer, load, serving
 
-__all__ = ["RATE", "Run", "held", "most_held", "run", "write"]
+__all__ = ["RATE", "Effort", "Run", "held", "most_held", "run", "write"]
 
 RATE = 60
 LEAST_STATES = 59.5  # a second and player
 WORST_GAP = 25.0  # ms, of 99 in 100 states
 BUSY = 0.95  # share of a core from which on the load itself may be what is slow
 QUIET = 0.05  # share of a core that others may take; else a run is made again
-REPEATS = 3  # at most: what then is still disturbed says so in the raw data
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is done: rounds of servers in turn, seconds of a run, attempts at a quiet one, and the search's steps and tries."""
+
+    rounds: int
+    seconds: float
+    attempts: int
+    step: int
+    tries: int
 
 
 @dataclass(frozen=True)
@@ -62,15 +72,15 @@ def run(
     peer: Peer,
     program: Path,
     players: int,
-    seconds: float,
+    effort: Effort,
     size: int,
     *,
     round: int = 0,
     room: int = ROOM,
 ) -> Run:
-    """A run that nothing else disturbed, or the last of several that were."""
-    for _ in range(REPEATS):
-        done = _run(figure, peer, program, players, seconds, size, round, room)
+    """A run that nothing else disturbed, or the last of `effort.attempts` that were: the raw data says so."""
+    for _ in range(effort.attempts):
+        done = _run(figure, peer, program, players, effort.seconds, size, round, room)
         if done.disturbed <= QUIET:
             break
     return done
@@ -120,17 +130,13 @@ def held(run: Run) -> bool:
     return not run.failed and not run.closed and run.states >= LEAST_STATES and run.gap_p99 <= WORST_GAP
 
 
-def most_held(
-    peer: Peer, program: Path, seconds: float, size: int, step: int, tries: int, runs: list[Run]
-) -> int:
-    """The most players, in steps, that a server holds; a number that is missed is tried again, `tries` times in all.
-
-    Each run is added to `runs`.
-    """
+def most_held(peer: Peer, program: Path, effort: Effort, size: int, runs: list[Run]) -> int:
+    """The most players, in steps, that a server holds; a number that is missed is tried again. Each run is added to `runs`."""
+    step = effort.step
 
     def holds(players: int) -> bool:
-        for attempt in range(tries):
-            runs.append(run("players held", peer, program, players, seconds, size, round=attempt))
+        for attempt in range(effort.tries):
+            runs.append(run("players held", peer, program, players, effort, size, round=attempt))
             if held(runs[-1]):
                 return True
         return False

@@ -13,14 +13,13 @@ import argparse
 import json
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 from benchmarks import report
 from benchmarks.peers import measure, motion_file
 from benchmarks.peers.environment import PYTHON, RESULTS, install, versions
-from benchmarks.peers.measure import Run, most_held, run, write
+from benchmarks.peers.measure import Effort, Run, most_held, run, write
 from benchmarks.peers.servers import ARENA, FANOUT, FRAME, MOTION, ROOM, Peer, verify
 from benchmarks.programs import compile_bare, compile_load
 
@@ -32,16 +31,8 @@ US = "Monkeytown"
 SEARCHED = (US, "Colyseus float32", "Colyseus uint16", "Socket.IO, JSON", "bare C, frames")
 
 
-@dataclass(frozen=True)
-class Effort:
-    rounds: int
-    seconds: float
-    step: int
-    tries: int
-
-
-QUICK = Effort(rounds=1, seconds=4.0, step=250, tries=1)
-FULL = Effort(rounds=5, seconds=8.0, step=100, tries=2)
+QUICK = Effort(rounds=1, seconds=4.0, attempts=1, step=250, tries=1)
+FULL = Effort(rounds=5, seconds=8.0, attempts=3, step=100, tries=2)
 
 
 def in_turn(
@@ -51,7 +42,7 @@ def in_turn(
     runs = []
     for round in range(effort.rounds):
         for peer in peers:
-            done = run(figure, peer, program, players, effort.seconds, size, round=round, room=room)
+            done = run(figure, peer, program, players, effort, size, round=round, room=room)
             assert not done.failed, f"{peer.name}: the players did not get in"
             assert not done.closed, f"{peer.name}: {done.closed} connections were closed"
             runs.append(done)
@@ -114,7 +105,7 @@ def capacity(program: Path, effort: Effort, size: int) -> list[Run]:
     found = {}
     for peer in ARENA:
         if peer.name in SEARCHED:
-            found[peer.name] = most_held(peer, program, effort.seconds, size, effort.step, effort.tries, runs)
+            found[peer.name] = most_held(peer, program, effort, size, runs)
     for name, most in found.items():
         theirs = name.startswith("Colyseus")
         report.record(
