@@ -24,7 +24,7 @@ QUIET = 0.05  # share of a core that others may take; else a run is made again
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is done: rounds of servers in turn, seconds of a run, attempts at a quiet one, and the search's steps and tries."""
+    """How much is done: rounds of all in turn, seconds of a run, attempts at a quiet one, the search's steps and tries."""
 
     rounds: int
     seconds: float
@@ -131,7 +131,7 @@ def held(run: Run) -> bool:
 
 
 def most_held(peer: Peer, program: Path, effort: Effort, size: int, runs: list[Run]) -> int:
-    """The most players, in steps, that a server holds; a number that is missed is tried again. Each run is added to `runs`."""
+    """The most players, in steps, that a server holds; what is missed is tried again. Each run is added to `runs`."""
     step = effort.step
 
     def holds(players: int) -> bool:

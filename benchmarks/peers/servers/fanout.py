@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from monkeytown import Entity, Game, blob, singleton
 
-BYTES = 89  # with what a state has before them they make a message of 100 bytes
+BYTES = 88  # with what a state has before them they make a message of 100 bytes
 
 
 class Message(Entity):
