@@ -56,8 +56,13 @@ def bars(axes: Axes, values: dict[str, float], versions: dict[str, str], title: 
     colours = [
         OURS if name == "Monkeytown" else LIMIT if name.startswith("bare C") else OTHERS for name in names
     ]
-    drawn = axes.barh(range(len(names)), [values[name] for name in names], color=colours)
-    axes.bar_label(drawn, labels=[form.format(values[name]) for name in names], padding=3)
+    # One that is far beyond all others would make the rest unreadable: its bar is cut, and says so.
+    *_, second, longest = sorted(values.values())
+    cut = 1.3 * second if longest > 2 * second else longest
+    drawn = axes.barh(range(len(names)), [min(values[name], cut) for name in names], color=colours)
+    marks = ["// " if values[name] > cut else "" for name in names]
+    shown = [mark + form.format(values[name]) for mark, name in zip(marks, names, strict=True)]
+    axes.bar_label(drawn, labels=shown, padding=3)
     axes.set_yticks(range(len(names)), [label(name, versions) for name in names])
     axes.invert_yaxis()
     axes.set_title(title, loc="left", fontsize=10)

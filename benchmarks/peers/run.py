@@ -31,8 +31,8 @@ US = "Monkeytown"
 SEARCHED = (US, "Colyseus float32", "Colyseus uint16", "Socket.IO, JSON", "bare C, frames")
 
 
-QUICK = Effort(rounds=1, seconds=4.0, attempts=1, step=250, tries=1)
-FULL = Effort(rounds=5, seconds=8.0, attempts=3, step=100, tries=2)
+QUICK = Effort(rounds=1, seconds=4.0, attempts=1, step=250, tries=2)
+FULL = Effort(rounds=5, seconds=8.0, attempts=3, step=100, tries=3)
 
 
 def in_turn(
