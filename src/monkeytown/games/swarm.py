@@ -18,6 +18,7 @@ from monkeytown import (
     Player,
     StartError,
     angle,
+    area,
     boolean,
     collisions,
     fixed,
@@ -33,11 +34,12 @@ try:
 except ImportError as error:
     raise StartError("Swarm needs NumPy: pip install 'monkeytown[numpy]'") from error
 
-SIZE = 4096  # of the meadow, in each direction
+SIZE = 8192  # of the meadow, in each direction
 EDGE = 16  # bees and birds stay this far inside
 BEES = 5000
 BIRDS = 1000
-FLOWERS = 96
+FLOWERS = 192
+SIGHT = 240  # how far a bird sees: some fifty bees, birds and flowers
 STEP = 16  # steps of the wire to a unit; who moves by whole steps a tick costs nothing to send
 
 PARTS = 12  # one part of the bees looks around in each tick, so each bee does five times a second
@@ -70,8 +72,8 @@ class Bird(Entity):
 
 
 class Flower(Entity):
-    x = uint(12)
-    y = uint(12)
+    x = uint(13)
+    y = uint(13)
 
 
 class Steer(Input):
@@ -87,6 +89,7 @@ class Swarm(Game):
     bees = table(Bee, capacity=BEES)
     birds = table(Bird, capacity=BIRDS)
     flowers = table(Flower, capacity=FLOWERS)
+    view = area(SIGHT, bees, birds, flowers)
 
     def on_create(self) -> None:
         self.dice = np.random.default_rng(self.random.getrandbits(64))
