@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks import report
 from monkeytown import Entity, Game, Input, Player, boolean, fixed, table
+from monkeytown.room.inputs import hand_over
 from monkeytown.room.room import Room
 
 PLAYERS = 1000
@@ -71,7 +72,7 @@ def test_a_thousand_inputs(benchmark: Any, game_class: type[Game]) -> None:
         for number, message in messages:
             queue.push_message(number, message)
 
-    benchmark.pedantic(lambda: room._take_inputs(queue), setup=arrive, rounds=200)
+    benchmark.pedantic(lambda: hand_over(queue, room._rules, room._seating, ()), setup=arrive, rounds=200)
     game: Any = room.game
     expected = (np.arange(1, PLAYERS + 1) % 255 - 127) / 127
     assert np.allclose(game.turns, expected)

@@ -12,6 +12,7 @@ from monkeytown._core import state
 from monkeytown._core.mirror import apply
 from monkeytown.games.swarm import BEES, BIRDS, Steer, Swarm
 from monkeytown.position import Position
+from monkeytown.room.inputs import hand_over
 from monkeytown.room.room import Room
 from monkeytown.schema import Schema
 
@@ -44,7 +45,7 @@ class Meadow:
 
     def rules(self) -> None:
         assert self.room.inputs is not None
-        self.room._take_inputs(self.room.inputs)
+        hand_over(self.room.inputs, self.room._rules, self.room._seating, ())
         self.room.game.on_tick(1 / 60)
 
     def commit(self) -> None:
