@@ -64,8 +64,7 @@ def test_helpers(
         began = perf_counter()
         expected = numpys()
         times.append(perf_counter() - began)
-    for one, other in zip(found, expected, strict=True):
-        one = np.asarray(one)
+    for one, other in zip(map(np.asarray, found), expected, strict=True):
         assert np.allclose(one, other) if one.dtype == float else np.array_equal(one, other)
     each, beside = benchmark.stats.stats.median * 1e6, sorted(times)[1] * 1e6
     count = f"{len(found[0]):,} found"

@@ -79,12 +79,12 @@ def test_a_thousand_inputs(benchmark: Any, game_class: type[Game]) -> None:
     assert all(member.input == 1 for member in room.members.values())
     MEDIANS[game_class] = benchmark.stats.stats.median * 1e6
     if game_class is AtOnce and OneByOne in MEDIANS:
-        each, all = MEDIANS[OneByOne], MEDIANS[AtOnce]
+        each, at_once = MEDIANS[OneByOne], MEDIANS[AtOnce]
         report.record(
             f"{PLAYERS:,} inputs of a tick handed to on_inputs",
-            f"{all:.0f} µs",
+            f"{at_once:.0f} µs",
             yardstick=f"to on_input: {each:.0f} µs",
-            ratio=all / each,
+            ratio=at_once / each,
             wanted="≤ 0.1×",
-            held=all <= each / 10,
+            held=at_once <= each / 10,
         )

@@ -291,7 +291,7 @@ class Schema:
         if not self.specs:
             raise SchemaError(f"{self.name} has no table: a game shows its players at least one")
         if not all(0 <= spec.rewind <= (10 if self._rate else 0) for spec in self.specs):
-            raise SchemaError(f"{self.name}: rewind takes 0 to 10 seconds, and only 0 where there are no ticks")
+            raise SchemaError(f"{self.name}: rewind takes 0 to 10 seconds, and 0 without ticks")
         if len(self.specs) > 200:
             raise SchemaError(f"{self.name} has more than 200 tables")
         if self.input is not None and not (isinstance(self.input, type) and issubclass(self.input, Input)):
@@ -309,8 +309,9 @@ class Schema:
 
     def build(self) -> dict[str, Table[Any]]:
         """Empty tables for one room, by name; singletons have their row."""
+        rate = self._rate
         tables = {
-            spec.name: Table(spec.name, spec.entity, spec.capacity, spec.single, ceil(spec.rewind * self._rate))
+            spec.name: Table(spec.name, spec.entity, spec.capacity, spec.single, ceil(spec.rewind * rate))
             for spec in self.specs
         }
         for spec in self.specs:

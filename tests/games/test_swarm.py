@@ -14,7 +14,20 @@ import pytest
 
 from monkeytown import StartError, neighbours
 from monkeytown.games import swarm
-from monkeytown.games.swarm import BEES, BIRDS, BODY, DIVE, EDGE, GLIDE, MEETING, REACH, SIZE, STEP, TICKS, Swarm
+from monkeytown.games.swarm import (
+    BEES,
+    BIRDS,
+    BODY,
+    DIVE,
+    EDGE,
+    GLIDE,
+    MEETING,
+    REACH,
+    SIZE,
+    STEP,
+    TICKS,
+    Swarm,
+)
 from monkeytown.testing import TestedPlayer, TestedRoom, play
 
 
@@ -88,7 +101,9 @@ class TestBirds:
         room.game.x[7], room.game.y[7] = ada.player.entity.x + REACH - 1, 2000
         room.game.catch()
         assert ada.player.entity.caught == 1
-        assert (room.game.x[7], room.game.y[7]) in set(zip(room.game.flower_x, room.game.flower_y, strict=True))
+        assert (room.game.x[7], room.game.y[7]) in set(
+            zip(room.game.flower_x, room.game.flower_y, strict=True)
+        )
         room.game.catch()
         assert ada.player.entity.caught == 1
         assert len(room.game.bees) == BEES
@@ -116,7 +131,7 @@ class TestBees:
         room.game.speed_x[:] = -3
         room.run(1)
         for places in (room.game.x, room.game.y):
-            assert EDGE - 2 <= places.min()
+            assert places.min() >= EDGE - 2
             assert places.max() <= SIZE - EDGE + 2
 
     def test_who_arrives_flies_on(self, room: TestedRoom) -> None:

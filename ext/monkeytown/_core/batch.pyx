@@ -152,7 +152,7 @@ cdef class Batch:
 
     cdef Array array(self, Py_ssize_t place):
         if place < 4:
-            return self.players_ if place == 0 else self.numbers_ if place == 1 else self.ticks_ if place == 2 else self.slots_
+            return <Array>(self.players_, self.numbers_, self.ticks_, self.slots_)[place]
         return self.columns[place - 4]
 
     @property
