@@ -10,9 +10,7 @@ without a copy. TypeError for other types, ValueError for lengths that differ or
 from math import inf
 from typing import Any
 
-def neighbours(
-    x: Any, y: Any, radius: float, *, mask: Any = None
-) -> tuple[memoryview[int], memoryview[int]]:
+def neighbours(x: Any, y: Any, radius: float, *, mask: Any = None) -> tuple[memoryview[int], memoryview[int]]:
     """All pairs of points that are at most `radius` apart: two int32 arrays (first, second), first < second, in order."""
 
 def within(
