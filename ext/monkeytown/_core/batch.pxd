@@ -23,4 +23,4 @@ cdef class Batch:
     cdef int take(self, Queue queue, list seats, object absent) except -1
     cdef int make(self, Layout layout, Py_ssize_t most) except -1
     cdef int trim(self, Py_ssize_t count) noexcept
-    cdef Array array(self, Py_ssize_t place)
+    cdef list arrays(self)

@@ -131,7 +131,7 @@ cdef class Batch:
 
     def of(self, Table table not None):
         """The inputs of those alone whose entity is in this table, so that every slot is one of its rows."""
-        cdef Py_ssize_t i, count = 0, place
+        cdef Py_ssize_t i, count = 0
         cdef Seat seat
         cdef Batch part = Batch.__new__(Batch)
         cdef int32_t *slots = <int32_t *>self.slots_.data
@@ -144,16 +144,13 @@ cdef class Batch:
                 part.senders.append(seat)
                 count += 1
         part.make(self.layout, count)
-        for place in range(4 + len(self.columns)):
-            source, target = self.array(place), part.array(place)
+        for source, target in zip(self.arrays(), part.arrays()):
             for i in range(count):
                 memcpy(target.data + i * target.itemsize, source.data + kept[i] * source.itemsize, target.itemsize)
         return part
 
-    cdef Array array(self, Py_ssize_t place):
-        if place < 4:
-            return self.players_ if place == 0 else self.numbers_ if place == 1 else self.ticks_ if place == 2 else self.slots_
-        return self.columns[place - 4]
+    cdef list arrays(self):
+        return [self.players_, self.numbers_, self.ticks_, self.slots_, *self.columns]
 
     @property
     def players(self):

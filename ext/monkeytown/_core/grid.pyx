@@ -1,7 +1,7 @@
-"""The grid: which points of many are near each other. Points are sorted into square cells, and only cells side by side compared.
+"""The grid: which points of many are near each other. Points are sorted into square cells, and near cells compared.
 
 Knows arrays of numbers and nothing of tables. Works without the GIL. Points that are NaN, infinite or masked out are
-passed over. There are at most three cells to a point, however far apart the points lie, so time and memory stay bounded; points
+passed over. There are at most three cells to a point, however far apart the points lie, so memory stays bounded; points
 that are spread very unevenly share cells, and cost more.
 """
 
@@ -337,8 +337,9 @@ def nearest(xq, yq, x, y, *, double radius=INFINITY, mask=None):
 def collisions(x, y, radius, *, mask=None):
     """All pairs of circles that overlap: (first, second, depth, normal_x, normal_y), in order, first < second.
 
-    `radius` is one for all, or float64, one for each; a circle whose radius is negative or not finite is passed over. To end an overlap,
-    move `second` by the depth along the normal, or each by half of it. Circles around one point are pushed apart along x.
+    `radius` is one for all, or float64, one for each; a circle whose radius is negative or not finite is passed over. To
+    end an overlap, move `second` by the depth along the normal, or each by half of it. Circles around one
+    point are pushed apart along x.
     """
     cdef Source radii = None
     cdef Source xs = read_doubles(x, "x")

@@ -59,7 +59,6 @@ cdef class Moment:
 
     def column(self, str name not None):
         """The column of a field, also of one whose name means something else here. KeyError if it is not kept."""
-        cdef int place
         if self.read is None:
             self.read = {}
         if name not in self.read:

@@ -38,9 +38,10 @@ class Seats:
 
 @disjoint_base
 class Batch:
-    """The inputs of one tick in order of arrival, one number of each per input. `batch.turn` is the column of the field
-    `turn`: float64 for `fixed` and `angle`, int64 for `uint` and `sint`, booleans for `bool`, one byte for `enum` (the
-    place of the name).
+    """The inputs of one tick in order of arrival, one number of each per input.
+
+    `batch.turn` is the column of the field `turn`: float64 for `fixed` and `angle`, int64 for `uint` and `sint`, booleans for
+    `bool`, one byte for `enum` (the place of the name).
 
     Columns are views of memory that is the batch's own: NumPy shares it, and what a game keeps does not change.
     """

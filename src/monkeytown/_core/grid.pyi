@@ -1,34 +1,30 @@
 """The grid: which points of many are near each other.
 
-Coordinates are one-dimensional, contiguous float64: columns of a table, NumPy arrays, `array.array("d")`. `mask` is
-booleans of the same length, such as `table.alive`. Points that are NaN, infinite or masked out are passed over. Results
-are views that NumPy reads without a copy. TypeError for other types, ValueError for lengths that differ or a radius that
-is negative or NaN.
+Coordinates are one-dimensional, contiguous float64: columns of a table, NumPy arrays, `array.array("d")`. `mask` is booleans
+of the same length, such as `table.alive`.
+
+Points that are NaN, infinite or masked out are passed over. Results are views that NumPy reads
+without a copy. TypeError for other types, ValueError for lengths that differ or a radius that is negative or NaN.
 """
 
 from math import inf
-from typing import Any, TypeAlias
+from typing import Any
 
-# A buffer; but type checkers know NumPy's arrays as buffers only from Python 3.12 on.
-_Numbers: TypeAlias = Any
-
-def neighbours(
-    x: _Numbers, y: _Numbers, radius: float, *, mask: _Numbers | None = None
-) -> tuple[memoryview[int], memoryview[int]]:
+def neighbours(x: Any, y: Any, radius: float, *, mask: Any = None) -> tuple[memoryview[int], memoryview[int]]:
     """All pairs of points that are at most `radius` apart: two int32 arrays (first, second), first < second, in order."""
 
 def within(
-    xq: _Numbers, yq: _Numbers, x: _Numbers, y: _Numbers, radius: float, *, mask: _Numbers | None = None
+    xq: Any, yq: Any, x: Any, y: Any, radius: float, *, mask: Any = None
 ) -> tuple[memoryview[int], memoryview[int]]:
     """All points at most `radius` from each query: two int32 arrays (query, point), in order of both."""
 
 def nearest(
-    xq: _Numbers, yq: _Numbers, x: _Numbers, y: _Numbers, *, radius: float = inf, mask: _Numbers | None = None
+    xq: Any, yq: Any, x: Any, y: Any, *, radius: float = inf, mask: Any = None
 ) -> tuple[memoryview[int], memoryview[float]]:
     """For each query the nearest point within `radius`: its index, or -1 (int32), and its distance, or infinity (float64)."""
 
 def collisions(
-    x: _Numbers, y: _Numbers, radius: _Numbers, *, mask: _Numbers | None = None
+    x: Any, y: Any, radius: Any, *, mask: Any = None
 ) -> tuple[memoryview[int], memoryview[int], memoryview[float], memoryview[float], memoryview[float]]:
     """All pairs of circles that overlap: (first, second, depth, normal_x, normal_y), in order, first < second.
 

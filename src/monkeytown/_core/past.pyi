@@ -23,6 +23,9 @@ class Moment:
     def column(self, name: str) -> memoryview[Any]:
         """The column of a field, also of one whose name means something else here. KeyError if it is not kept."""
 
+    def place_of(self, name: str) -> int:
+        """Which of the kept columns is that of a field. KeyError if none is."""
+
     @property
     def ids(self) -> memoryview[int]:
         """Who stood in each slot, 0 for nobody: uint32."""

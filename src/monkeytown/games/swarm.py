@@ -86,6 +86,7 @@ class Swarm(Game):
     max_players = BIRDS
     input = Steer
 
+    # Who sees what: everybody sees everything.
     bees = table(Bee, capacity=BEES)
     birds = table(Bird, capacity=BIRDS)
     flowers = table(Flower, capacity=FLOWERS)
@@ -102,7 +103,7 @@ class Swarm(Game):
         self.x, self.y = np.asarray(self.bees.x), np.asarray(self.bees.y)
         self.wants = self.dice.integers(FLOWERS, size=BEES)
         self.speed_x, self.speed_y = np.zeros((2, BEES))
-        self.x[:], self.y[:] = self.dice.uniform(EDGE, SIZE - EDGE, (2, BEES))
+        self.x[:], self.y[:] = self.dice.integers(EDGE * STEP, (SIZE - EDGE) * STEP, (2, BEES)) / STEP
         self.turns, self.dives = np.zeros(BIRDS), np.zeros(BIRDS, bool)
         self.steps_x, self.steps_y = np.zeros((2, BIRDS))
         for part in range(PARTS):
@@ -186,8 +187,7 @@ class Swarm(Game):
         for places, along in ((self.x, along_x), (self.y, along_y)):
             push = depth * along / 2
             shift = np.bincount(second, push, BEES) - np.bincount(first, push, BEES)
-            np.add(places, np.rint(shift * STEP) / STEP, out=places)
-            np.clip(places, EDGE, SIZE - EDGE, out=places)
+            np.clip(places + np.rint(shift * STEP) / STEP, EDGE, SIZE - EDGE, out=places)
 
     def catch(self) -> None:
         """What is within reach of a beak is caught; of two birds at one bee, by the one in the lower slot."""
