@@ -4,10 +4,12 @@ to it, and what it sees.
 
 from __future__ import annotations
 
+import msgspec
+
 from monkeytown._core.sight import Sight
 from monkeytown._core.state import Row
 from monkeytown.game import Player
-from monkeytown.room.outbox import Outbox
+from monkeytown.room.outbox import Outbox, packed
 from monkeytown.room.view import EVERYTHING, View
 
 __all__ = ["Member"]
@@ -16,7 +18,7 @@ __all__ = ["Member"]
 class Member:
     """One seat in a room. Compared by identity; `number` is that of its player."""
 
-    __slots__ = ("entity_tick", "input", "outbox", "player", "sight")
+    __slots__ = ("_named", "_packed", "entity_tick", "input", "outbox", "player", "sight")
 
     def __init__(self, player: Player, sight: Sight | None = None) -> None:
         self.player = player
@@ -27,6 +29,8 @@ class Member:
         """The tick since which `player.entity` is what it is."""
         self.sight = sight
         """What is around it, in a room that is seen by area."""
+        self._named = ""
+        self._packed: msgspec.Raw | None = None
 
     @property
     def id(self) -> str:
@@ -35,6 +39,14 @@ class Member:
     @property
     def number(self) -> int:
         return self.player.number
+
+    @property
+    def introduction(self) -> msgspec.Raw:
+        """The `player_joined` that tells others of it, packed once for all of them."""
+        name = self.player.name
+        if self._packed is None or self._named is not name:
+            self._named, self._packed = name, packed({"id": self.id, "name": name})
+        return self._packed
 
     @property
     def view(self) -> View | Sight:

@@ -87,7 +87,9 @@ class RoomStage:
 
     def show(self, player: Player) -> None:
         if player.view is not None and player.view.delay and not self._has_ticks:
-            raise SchemaError("a game without ticks has nothing to show later: everything(delay=…) needs a tick_rate")
+            raise SchemaError(
+                "a game without ticks has nothing to show later: everything(delay=…) needs a tick_rate"
+            )
         member = self._member(player)
         if member is not None:
             self.reviewed.add(member)
@@ -97,6 +99,10 @@ class RoomStage:
     def post(self, to: Iterable[Member], type: str, payload: Mapping[str, object]) -> None:
         """A numbered message to these members."""
         self._append(to, type, packed(payload))
+
+    def introduce(self, member: Member, to: Iterable[Member]) -> None:
+        """These hear that a member is here."""
+        self._append(to, "player_joined", member.introduction)
 
     def refuse(self, member: Member, refusal: Refusal) -> None:
         """A numbered error to one member."""
@@ -141,9 +147,10 @@ class RoomStage:
             self._append(self.members.values() if to is None else (to,), "game_event", payload)
 
     def _append(self, to: Iterable[Member], type: str, payload: msgspec.Raw) -> None:
+        notify = self.notified.add
         for member in to:
             member.outbox.append(type, payload)
-            self.notified.add(member)
+            notify(member)
 
     def _member(self, player: Player) -> Member | None:
         """The seat of a player; None for one who has left, to whom nothing can be done any more."""

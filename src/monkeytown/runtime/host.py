@@ -10,6 +10,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
@@ -18,6 +19,7 @@ from monkeytown._core.timing import ENCODE, EVENTS, SEND, Stopwatch
 from monkeytown.errors import Refusal
 from monkeytown.game import Game
 from monkeytown.protocol.close import CloseCode
+from monkeytown.protocol.codec import BINARY
 from monkeytown.room.member import Member
 from monkeytown.room.room import Room
 from monkeytown.runtime.matchmaking import choose
@@ -82,6 +84,13 @@ class HostedRoom:
     @property
     def has_seat(self) -> bool:
         return self.room.closed is None and not self.room.is_full
+
+    @cached_property
+    def schema(self) -> bytes:
+        """The `schema` message of the binary encoding: the same for all who join."""
+        room = self.room
+        about = {"gameId": room.id, "game": room.name, "tickRate": room.tick_rate}
+        return BINARY.encode("schema", about | room.schema.describe())
 
     # Players
 

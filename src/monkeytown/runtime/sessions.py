@@ -260,10 +260,10 @@ class Session:
 
     def take_events(self, member: Member) -> None:
         """What the room has for this player goes on its way; the room need not keep it."""
-        events = member.outbox.since(member.outbox.first - 1) or []
-        for event in events:
-            self._say(event.type, event.payload, numbered=True)
-        member.outbox.acknowledge(member.outbox.last)
+        encode, send = self._link.codec.encode, self._link.send
+        for event in member.outbox.take():
+            self._number += 1
+            send(encode(event.type, event.payload, self._number))
 
     def flush(self) -> None:
         self._link.flush()
