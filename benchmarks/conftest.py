@@ -34,6 +34,11 @@ def sink() -> Path:
 
 
 @pytest.fixture(scope="session")
+def storm() -> Path:
+    return _compile("storm")
+
+
+@pytest.fixture(scope="session")
 def bare() -> Path:
     return _compile("bare")
 
