@@ -86,6 +86,26 @@ def test_each_reader_gets_what_its_socket_got(intake: Intake, peers: list[Peer])
     assert len(intake) == 3
 
 
+def test_as_many_are_read_as_there_is_time_for_and_the_others_come_first(
+    intake: Intake, peers: list[Peer]
+) -> None:
+    for peer in peers:
+        peer.say(b"hello")
+    read: list[Recorder] = []
+    for _ in peers:
+        assert intake.run(1) == 1
+        (new,) = (peer.reader for peer in peers if peer.reader.got and peer.reader not in read)
+        read.append(new)
+    assert intake.run(1) == 0
+
+
+@pytest.mark.parametrize("most", [-1, 0, 1 << 30])
+def test_any_number_may_be_asked_for(intake: Intake, peers: list[Peer], most: int) -> None:
+    peers[0].say(b"hello")
+    assert intake.run(most) == 1
+    assert peers[0].reader.got == [b"hello"]
+
+
 def test_the_end_is_told_once(intake: Intake, peers: list[Peer]) -> None:
     peers[0].say(b"last")
     peers[0].far.close()

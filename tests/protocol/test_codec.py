@@ -197,6 +197,14 @@ class TestWhatTheServerSays:
         assert message[:3] == b"\x47\xc8\x01"
         assert msgspec.msgpack.decode(message[3:]) == {"event": "boom", "data": [1]}
 
+    @pytest.mark.parametrize(
+        ("number", "varint"),
+        [(1, b"\x01"), (127, b"\x7f"), (128, b"\x80\x01"), (2**32 - 1, b"\xff\xff\xff\xff\x0f")],
+    )
+    def test_what_is_packed_already_goes_as_it_is(self, number: int, varint: bytes) -> None:
+        payload = msgspec.Raw(msgspec.msgpack.encode({"playerId": "p1"}))
+        assert BINARY.encode("player_left", payload, number) == b"\x46" + varint + bytes(payload)
+
     def test_binary_without_a_number(self) -> None:
         message = BINARY.encode("welcome", Welcome("p1", "Ada", "M"))
         assert message[0] == 0x41

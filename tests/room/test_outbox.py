@@ -48,6 +48,16 @@ def test_what_was_acknowledged_is_not_kept() -> None:
     assert outbox.append("error", packed({})) == 6
 
 
+def test_what_was_taken_is_not_kept() -> None:
+    outbox = filled(3)
+    assert [event.number for event in outbox.take()] == [1, 2, 3]
+    assert list(outbox.take()) == []
+    assert numbers(outbox, 3) == []
+    assert numbers(outbox, 2) is None
+    assert outbox.append("error", packed({})) == 4
+    assert [event.number for event in outbox.take()] == [4]
+
+
 @pytest.mark.parametrize("number", [-1, 6, 2**40])
 def test_a_number_that_was_never_given_gets_no_answer(number: int) -> None:
     assert filled(5).since(number) is None

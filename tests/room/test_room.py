@@ -237,6 +237,14 @@ class TestTheTick:
 
 
 class TestSeats:
+    def test_newcomers_hear_the_names_that_players_have_now(self) -> None:
+        room = a_room(Pond)
+        (ada,) = joined(room, "Ada")
+        ada.player.name = "Countess"
+        bob, _ = joined(room, "Bob", "Cy")
+        assert told(bob)[0] == ("player_joined", {"id": "Ada", "name": "Countess"})
+        assert ada.introduction is ada.introduction
+
     def test_everybody_is_told_who_is_there(self) -> None:
         room = a_room(Pond)
         ada, bob = joined(room, "Ada", "Bob")

@@ -42,6 +42,20 @@ def test_rooms_of_one_rate_are_spread_evenly_over_the_phases(clock: Clock) -> No
     } == {SECOND // 50 // PHASES}
 
 
+def test_a_beat_is_due_from_its_deadline_until_it_is_called(clock: Clock) -> None:
+    ticker = clock.ticker
+    assert not ticker.is_due
+    ticker.add(50, lambda count: None)
+    deadline = ticker.next_deadline
+    assert deadline is not None
+    clock.ns = deadline - 1
+    assert not ticker.is_due
+    clock.ns = deadline
+    assert ticker.is_due
+    ticker.run()
+    assert not ticker.is_due
+
+
 def test_an_empty_phase_is_filled_first(clock: Clock) -> None:
     beats = [clock.ticker.add(50, lambda count: None) for _ in range(PHASES)]
     clock.ticker.remove(beats[1])

@@ -1,5 +1,6 @@
 from libc.errno cimport EAGAIN, EINTR, ENOBUFS
 from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdlib cimport free
 
 from monkeytown._core.frames cimport FrameReader
 from monkeytown._core.inputs cimport Queue
@@ -17,6 +18,11 @@ cdef extern from * nogil:
     """
     const int MT_SEND_FLAGS
     ssize_t c_send "send" (int fd, const void* data, size_t length, int flags)
+
+
+# Bytes for messages that a client which has none waiting may keep.
+cdef enum:
+    KEPT_PENDING = 512
 
 
 cdef struct Bucket:
@@ -87,6 +93,17 @@ cdef class Connection(FrameReader):
 cdef inline bint reachable(const Client* client) noexcept nogil:
     """Whether a frame may be written to it now."""
     return not client.blocked and not client.broken and (client.fd >= 0 or client.through_transport)
+
+
+cdef inline void drained(Client* client) noexcept nogil:
+    """What waited has gone out. Who was told much at once, as newcomers are, does not keep the memory for it."""
+    if not client.pending_length:
+        return
+    client.pending_length = 0
+    if client.pending_capacity > KEPT_PENDING:
+        free(client.pending)
+        client.pending = NULL
+        client.pending_capacity = 0
 
 
 cdef inline bint would_block(int error) noexcept nogil:

@@ -187,9 +187,8 @@ cdef class Connection(FrameReader):
         cdef Client* client = &self.client
         if not client.pending_length or not reachable(client):
             return
-        cdef Py_ssize_t length = client.pending_length
-        client.pending_length = 0
-        self._write(client.pending, length)
+        self._write(client.pending, client.pending_length)
+        drained(client)
 
     cdef int _append(self, int opcode, const unsigned char* payload, Py_ssize_t length) except -1:
         cdef Client* client = &self.client

@@ -110,16 +110,21 @@ cdef class Intake:
             mt_set_remove(self._set, fd)
             del self._slots[fd]
 
-    def run(self) -> None:
-        """Reads every socket that is ready, once, and gives its reader what came."""
+    def run(self, int most=BATCH) -> int:
+        """Reads every socket that is ready, or `most` of them, once, and gives its reader what came.
+
+        Returns how many were ready. Those that were not looked at come first the next time.
+        """
         cdef uint64_t slots[BATCH]
         cdef int count, i
+        most = min(max(most, 1), BATCH)
         with nogil:
-            count = mt_set_ready(self._set, slots, BATCH)
+            count = mt_set_ready(self._set, slots, most)
         for i in range(count):
             entry = self._readers[slots[i]]
             if entry is not None:
                 self._read(<FrameReader> (<tuple> entry)[0], (<tuple> entry)[1], slots[i])
+        return max(count, 0)
 
     cdef int _read(self, FrameReader reader, int fd, int64_t slot) except -1:
         cdef ssize_t length = c_recv(fd, self._shared._start, self._shared._size, MSG_DONTWAIT)

@@ -1,6 +1,6 @@
 from libc.stdint cimport uint32_t, uint64_t
 
-from monkeytown._core.connection cimport Client
+from monkeytown._core.connection cimport Client, drained
 from monkeytown._core.sight cimport told
 
 cdef enum:
@@ -39,7 +39,7 @@ cdef inline void sent(Client* client, bint state, uint32_t epoch, uint64_t tick)
     client.held_since = 0
     client.told_input = client.seen_input
     client.private_length = -1
-    client.pending_length = 0
+    drained(client)
     if not state:
         return
     if not client.outstanding or not client.has_position or client.epoch != epoch:

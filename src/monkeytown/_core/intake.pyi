@@ -22,5 +22,8 @@ class Intake:
     def remove(self, slot: int) -> None:
         """The socket is read no more; nothing happens if it was removed already."""
 
-    def run(self) -> None:
-        """Reads every socket that is ready, once, and gives its reader what came."""
+    def run(self, most: int = 256) -> int:
+        """Reads every socket that is ready, or `most` of them, once, and gives its reader what came.
+
+        Returns how many were ready. Those that were not looked at come first the next time.
+        """

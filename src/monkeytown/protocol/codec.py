@@ -32,6 +32,10 @@ _WHOLE = (-(2**63), 2**64 - 1)  # the integers of MessagePack; JSON alone could 
 _UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError, WireError)
 
 
+_KINDS = {name: bytes((kind,)) for name, (kind, _) in FROM_SERVER.items()}
+_SHORT = tuple(bytes((number,)) for number in range(0x80))
+
+
 class Codec(Protocol):
     """One encoding.
 
@@ -85,12 +89,11 @@ class Binary:
         return message
 
     def encode(self, kind: str, payload: object, number: int | None = None) -> bytes:
-        head = Writer()
-        head.u8(FROM_SERVER[kind][0])
-        if number is not None:
-            head.varint(number)
-        head.raw(msgspec.msgpack.encode(payload))
-        return head.getvalue()
+        # An event goes to many: what it holds is packed already, and only its number differs.
+        body = payload if isinstance(payload, msgspec.Raw) else msgspec.msgpack.encode(payload)
+        if number is None:
+            return b"".join((_KINDS[kind], body))
+        return b"".join((_KINDS[kind], _varint(number), body))
 
     def _input(self, body: bytes) -> PlayerInput:
         try:
@@ -184,6 +187,14 @@ def _ack(body: bytes) -> Ack:
         return Ack(epoch, tick, number)
     except WireError as error:
         _refuse("ack", error)
+
+
+def _varint(number: int) -> bytes:
+    if number < len(_SHORT):
+        return _SHORT[number]
+    writer = Writer()
+    writer.varint(number)
+    return writer.getvalue()
 
 
 def _no_extensions(code: int, data: memoryview) -> NoReturn:

@@ -8,6 +8,7 @@ Python anyway.
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import time
 from typing import TYPE_CHECKING, cast
@@ -32,9 +33,15 @@ from monkeytown.runtime.sessions import Session
 if TYPE_CHECKING:
     from monkeytown.readers.websocket import Front
 
-__all__ = ["GameConnection"]
+__all__ = ["GameConnection", "quiet"]
 
 log = structlog.get_logger()
+
+# ServerProtocol would log every connection; we log what matters, with names.
+quiet = logging.getLogger("monkeytown.websockets")
+quiet.addHandler(logging.NullHandler())
+quiet.propagate = False
+quiet.setLevel(logging.CRITICAL)
 
 # RFC 6455, 5.5: what fits into a control frame beside the code.
 REASON_BYTES = 123
@@ -46,7 +53,7 @@ LATE_FRAMES = 1000
 class GameConnection(Connection, asyncio.BufferedProtocol):
     """What the transport talks to after the upgrade; the link of one session."""
 
-    def __init__(self, front: Front, protocol: ServerProtocol, codec: Codec, address: str) -> None:
+    def __init__(self, front: Front, codec: Codec, address: str) -> None:
         limits = front.limits
         super().__init__(
             front.buffer,
@@ -65,7 +72,8 @@ class GameConnection(Connection, asyncio.BufferedProtocol):
         self.private_staged = False
         self.session = Session(front.host, self, limits)
         self._front = front
-        self._protocol = protocol
+        self._protocol: ServerProtocol | None = None
+        """Made for the first frame that it has to judge: most players never send one."""
         self._transport: asyncio.Transport | None = None
         self._seat: tuple[HostedRoom, WebSocketAudience, Member] | None = None
         self._parts: list[bytes] = []
@@ -75,6 +83,7 @@ class GameConnection(Connection, asyncio.BufferedProtocol):
         self._too_slow = False
         self._late = 0
         self._deadline: asyncio.TimerHandle | None = None
+        self._intake: Intake | None = None
         self._slot = -1
 
     # The transport
@@ -98,10 +107,13 @@ class GameConnection(Connection, asyncio.BufferedProtocol):
         transport = self._transport
         if transport is not None and transport.get_extra_info("ssl_object") is None:
             transport.pause_reading()
+            self._stop_reading()
             self._slot = intake.add(self, transport.get_extra_info("socket").fileno())
+            self._intake = intake
 
     def reading_ended(self) -> None:
         self.eof_received()
+        self.session.lost()
         if self._transport is not None:
             self._transport.close()
 
@@ -122,7 +134,7 @@ class GameConnection(Connection, asyncio.BufferedProtocol):
 
     def eof_received(self) -> bool:
         self.detach()
-        self._protocol.receive_eof()
+        self._judge.receive_eof()
         return False
 
     def shutdown(self) -> None:
@@ -144,11 +156,23 @@ class GameConnection(Connection, asyncio.BufferedProtocol):
             self._count_late()
         elif not self._within_limits(head):
             return
-        self._protocol.receive_data(raw)
-        for event in self._protocol.events_received():
+        protocol = self._judge
+        protocol.receive_data(raw)
+        for event in protocol.events_received():
             if isinstance(event, Frame) and not self._closing:
                 self._take(event)
         self._follow()
+        if protocol.state is OPEN and not self._parts and not self.codec.is_text:
+            # Nothing is under way that it would have to remember.
+            self._protocol = None
+
+    @property
+    def _judge(self) -> ServerProtocol:
+        if self._protocol is None:
+            self._protocol = ServerProtocol(
+                state=OPEN, max_size=self._front.limits.message_bytes, logger=quiet
+            )
+        return self._protocol
 
     def input_refused(self, reason: int) -> None:
         if reason == INPUT_MALFORMED:
@@ -225,6 +249,8 @@ class GameConnection(Connection, asyncio.BufferedProtocol):
             hosted.audiences.append(audience)
         audience.enter(self, member)
         self._seat = (hosted, audience, member)
+        if self._intake is not None:
+            self._front.read(self)
         if room.inputs is not None and not self.codec.is_text:
             rate = (
                 room.tick_rate * self._front.limits.inputs_per_tick or self._front.limits.actions_per_second
@@ -246,33 +272,33 @@ class GameConnection(Connection, asyncio.BufferedProtocol):
             return
         self._front.host.metrics.closed[code] += 1
         self._begin_closing()
-        if self._protocol.state is OPEN:
-            self._protocol.send_close(code, reason.encode()[:REASON_BYTES].decode(errors="ignore"))
+        if self._judge.state is OPEN:
+            self._judge.send_close(code, reason.encode()[:REASON_BYTES].decode(errors="ignore"))
         self._follow()
 
     def fail(self, code: int, reason: str) -> None:
         """The protocol itself was broken: RFC 6455, 7.1.7."""
         if not self._closing:
-            self._protocol.fail(code, reason)
+            self._judge.fail(code, reason)
             self._follow()
 
     def _follow(self) -> None:
         """Does as ServerProtocol says: writes what it has to write, and ends when it has."""
-        broken = self._protocol.parser_exc
-        if not self._closing and self._protocol.state is not OPEN:
-            if isinstance(broken, PayloadTooBig):
+        protocol = self._judge
+        if not self._closing and protocol.state is not OPEN:
+            if isinstance(protocol.parser_exc, PayloadTooBig):
                 self.session.error("WS-004")
-            if self._protocol.close_sent is not None and self._protocol.close_rcvd is None:
-                self._front.host.metrics.closed[self._protocol.close_sent.code] += 1
+            if protocol.close_sent is not None and protocol.close_rcvd is None:
+                self._front.host.metrics.closed[protocol.close_sent.code] += 1
             self._begin_closing()
             self.session.lost()
         transport = self._transport
         if transport is None or transport.is_closing():
             return
-        for data in self._protocol.data_to_send():
+        for data in protocol.data_to_send():
             if data != SEND_EOF:
                 transport.write(data)
-            elif self._protocol.close_rcvd is not None or not transport.can_write_eof():
+            elif protocol.close_rcvd is not None or not transport.can_write_eof():
                 # Both sides have said that they close; or TLS, which cannot be closed by halves.
                 transport.close()
             else:
@@ -291,15 +317,15 @@ class GameConnection(Connection, asyncio.BufferedProtocol):
         if self._late == LATE_FRAMES:
             # Cutting it off would take the close code with it. Not listening costs nothing, and the deadline stands.
             self.stop()
-            if self._slot >= 0:
+            if self._intake is not None:
                 self._stop_reading()
             elif self._transport is not None:
                 self._transport.pause_reading()
 
     def _stop_reading(self) -> None:
-        if self._slot >= 0:
-            self._front.stop_reading(self._slot)
-            self._slot = -1
+        if self._intake is not None:
+            self._intake.remove(self._slot)
+            self._intake, self._slot = None, -1
 
     def _cut(self) -> None:
         self.stop()

@@ -1,22 +1,19 @@
 """The WebSocket front: requests in, game connections out.
 
-Knows uvicorn's interface for WebSocket protocols, and the connections that are open. A request for the game's path is judged
-and upgraded here, with the handshake of `websockets`' ServerProtocol; then the transport is given to the compiled connection.
-A request for any other path goes to uvicorn's own ASGI WebSocket, so that ordinary routes work beside the game.
+Knows the requests for the game's path once their heads are read, and the connections that are open. A request is judged and
+upgraded here when it is its turn, with the handshake of `websockets`' ServerProtocol; then the transport is given to the
+compiled connection. Who has not joined a room yet is read at the entrance, between ticks; who has, with all other players.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Any, cast
+from typing import cast
 
-from uvicorn.config import Config
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from uvicorn.server import ServerState
+import structlog
 from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
@@ -27,8 +24,9 @@ from monkeytown._core.intake import Intake
 from monkeytown._core.senders import Senders
 from monkeytown.protocol.close import CloseCode
 from monkeytown.protocol.codec import CODECS
+from monkeytown.readers.admission import Admission
 from monkeytown.readers.audience import WebSocketAudience
-from monkeytown.readers.connection import GameConnection
+from monkeytown.readers.connection import GameConnection, quiet
 from monkeytown.readers.handshake import Addresses, Origins, Refused, examine
 from monkeytown.room.room import Room
 from monkeytown.runtime.host import Host
@@ -36,11 +34,10 @@ from monkeytown.runtime.limits import Limits
 
 __all__ = ["Front", "Upgrade"]
 
-# ServerProtocol would log every connection; we log what matters, with names.
-_quiet = logging.getLogger("monkeytown.websockets")
-_quiet.addHandler(logging.NullHandler())
-_quiet.propagate = False
-_quiet.setLevel(logging.CRITICAL)
+log = structlog.get_logger()
+
+AT_ONCE = 32
+"""Players who are read before looking at the time."""
 
 
 class Front:
@@ -69,8 +66,14 @@ class Front:
         self.window = window
         """Seconds of states that a client may leave unacknowledged; 0: any."""
         self.senders = Senders(send_threads)
+        self.admission = Admission(lambda: host.ticker.is_due)
         self.shutting_down = False
         self._intake: Intake | None = None
+        """Reads those who are in a room; None where transports read by themselves."""
+        self._entrance: Intake | None = None
+        """Reads the others."""
+        self._behind_since: float | None = None
+        """Since when there is more to read at the entrance than there was time for."""
         self._sweeper: asyncio.TimerHandle | None = None
 
     def opened(self, connection: GameConnection) -> None:
@@ -97,24 +100,45 @@ class Front:
 
         sweep()
         if intake.AVAILABLE:
-            self._intake = Intake(self.buffer)
-            asyncio.get_running_loop().add_reader(self._intake.fileno(), self._intake.run)
+            self._intake, self._entrance = Intake(self.buffer), Intake(self.buffer)
+            loop = asyncio.get_running_loop()
+            loop.add_reader(self._intake.fileno(), self._read_players)
+            loop.add_reader(self._entrance.fileno(), self._read_entrance)
+
+    def upgrade(self, transport: asyncio.Transport, request: Request, early: bytes) -> None:
+        """Takes a request for the game's path, with what came behind it, and answers it in its turn."""
+        upgrade = Upgrade(self, transport, request, early)
+        transport.set_protocol(upgrade)
+        self.admission.put(upgrade.answer)
 
     def read(self, connection: GameConnection) -> None:
         """Reads a connection that has its transport for itself now."""
-        if self._intake is not None:
-            connection.read_from(self._intake)
+        reads = self._entrance if connection.session.hosted is None else self._intake
+        if reads is not None:
+            connection.read_from(reads)
 
-    def stop_reading(self, slot: int) -> None:
-        if self._intake is not None:
-            self._intake.remove(slot)
+    def _read_players(self) -> None:
+        players = self._intake
+        assert players is not None
+        # When many leave at once, which costs as much as joining, that must not hold up a tick either.
+        self.admission.spend(lambda: players.run(AT_ONCE) == AT_ONCE)
+
+    def _read_entrance(self) -> None:
+        entrance = self._entrance
+        assert entrance is not None
+        if self.admission.spend(lambda: bool(entrance.run(1))):
+            self._behind_since = None
+        elif self._behind_since is None:
+            self._behind_since = time.monotonic()
 
     def sweep(self, now: float) -> None:
         """Ends connections that have been silent or stalled for too long, and rooms that nobody is in."""
         limits = self.limits
+        # Who has been heard by then, if there was anything to hear.
+        heard = now if self._behind_since is None else self._behind_since
         for connection in list(self.connections):
             session = connection.session
-            if not session.said_something and now - connection.opened > limits.first_message_seconds:
+            if not session.said_something and heard - connection.opened > limits.first_message_seconds:
                 session.error("WS-009")
                 session.end(CloseCode.NO_FIRST_MESSAGE)
             elif now - connection.last_received > limits.silence_seconds:
@@ -131,6 +155,7 @@ class Front:
         self.shutting_down = True
         if self._sweeper is not None:
             self._sweeper.cancel()
+        self.admission.finish()
         for connection in list(self.connections):
             connection.shutdown()
         # What rooms still send as they end, the event loop's thread sends alone.
@@ -139,9 +164,10 @@ class Front:
             self._close_intake()
 
     def _close_intake(self) -> None:
-        if self._intake is not None:
-            asyncio.get_running_loop().remove_reader(self._intake.fileno())
-            self._intake = None
+        for reads in (self._intake, self._entrance):
+            if reads is not None:
+                asyncio.get_running_loop().remove_reader(reads.fileno())
+        self._intake = self._entrance = None
 
     def audience(self, room: Room, delay: float = 0.0) -> WebSocketAudience:
         """Readers of a room, who see what it was `delay` seconds ago."""
@@ -153,11 +179,7 @@ class _Handshake(ServerProtocol):
     """ServerProtocol whose refusals carry the headers that every response carries."""
 
     def __init__(self, front: Front) -> None:
-        super().__init__(
-            subprotocols=[Subprotocol(name) for name in CODECS],
-            max_size=front.limits.message_bytes,
-            logger=_quiet,
-        )
+        super().__init__(subprotocols=[Subprotocol(name) for name in CODECS], logger=quiet)
         self._headers = front.headers
 
     def reject(self, status: int, text: str) -> Response:
@@ -168,118 +190,68 @@ class _Handshake(ServerProtocol):
 
 
 class Upgrade(asyncio.Protocol):
-    """One request for an upgrade, as uvicorn hands it over: the whole request at once, then the transport."""
+    """One request for an upgrade, from the end of its head until it is answered, for which it may have to wait."""
 
-    def __init__(
-        self, front: Front, *, config: Config, server_state: ServerState, app_state: dict[str, Any]
-    ) -> None:
+    __slots__ = ("_early", "_front", "_request", "_transport")
+
+    def __init__(self, front: Front, transport: asyncio.Transport, request: Request, early: bytes) -> None:
         self._front = front
-        self._config = config
-        self._server_state = server_state
-        self._app_state = app_state
-        self._transport: asyncio.Transport | None = None
-        self._next: GameConnection | WebSocketsSansIOProtocol | None = None
-        self._early: list[bytes] = []
-        self._done = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
+        self._transport = transport
+        self._request = request
+        self._early = bytearray(early)
+        """What a hasty client sent behind its request."""
 
     def data_received(self, data: bytes) -> None:
-        if self._done:
-            # What a hasty client sent before the transport was given away.
-            self._early.append(data)
+        self._early += data
+        if len(self._early) > self._front.limits.message_bytes:
+            self._transport.pause_reading()
+
+    def answer(self) -> None:
+        transport = self._transport
+        if transport.is_closing():
             return
-        self._done = True
-        parts = data.split(b" ", 2)
-        target = parts[1] if len(parts) == 3 else b""
-        if target.partition(b"?")[0] == self._front.path.encode():
-            self._upgrade(data)
-        else:
-            self._pass_on(data)
+        try:
+            self._answer()
+        except Exception:
+            log.exception("an upgrade failed")
+            transport.abort()
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._next is not None:
-            self._next.connection_lost(exc)
-
-    def eof_received(self) -> bool:
-        return False
-
-    def pause_writing(self) -> None:
-        if self._next is not None:
-            self._next.pause_writing()
-
-    def resume_writing(self) -> None:
-        if self._next is not None:
-            self._next.resume_writing()
-
-    def _pass_on(self, data: bytes) -> None:
-        """Another path: the application's own WebSocket."""
-        assert self._transport is not None
-        other = WebSocketsSansIOProtocol(
-            config=self._config, server_state=self._server_state, app_state=self._app_state
-        )
-        other.connection_made(self._transport)
-        other.data_received(data)
-        self._give_to(other)
-
-    def _upgrade(self, data: bytes) -> None:
-        protocol = _Handshake(self._front)
-        protocol.receive_data(data)
-        for event in protocol.events_received():
-            if isinstance(event, Request):
-                self._answer(protocol, event)
-        if self._next is None:
-            self._finish(protocol)
-
-    def _answer(self, protocol: ServerProtocol, request: Request) -> None:
-        assert self._transport is not None
+    def _answer(self) -> None:
         front, transport = self._front, self._transport
+        protocol = _Handshake(front)
         peer = transport.get_extra_info("peername")
         address = str(peer[0]) if isinstance(peer, tuple) else ""
-        verdict: Refused | str = examine(
-            request, front.origins, secure=transport.get_extra_info("ssl_object") is not None
-        )
-        if front.shutting_down:
-            verdict = Refused(HTTPStatus.SERVICE_UNAVAILABLE, "SYS-002")
-        elif not isinstance(verdict, Refused) and front.addresses.full(address):
-            verdict = Refused(HTTPStatus.TOO_MANY_REQUESTS, "WS-008")
+        verdict = self._verdict(address)
         if isinstance(verdict, Refused):
             front.host.metrics.refused[verdict.code] += 1
             protocol.send_response(verdict.response(front.headers))
-            return
-        response = protocol.accept(request)
-        protocol.send_response(response)
-        if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
+        else:
+            response = protocol.accept(self._request)
+            protocol.send_response(response)
+            if response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
+                transport.write(b"".join(protocol.data_to_send()))
+                self._give_to(GameConnection(front, CODECS[verdict], address))
+                return
             front.host.metrics.refused["WS-001"] += 1
-            return
         transport.write(b"".join(protocol.data_to_send()))
-        connection = GameConnection(front, protocol, CODECS[verdict], address)
-        self._next = connection
+        transport.close()
+
+    def _verdict(self, address: str) -> Refused | str:
+        front = self._front
+        if front.shutting_down:
+            return Refused(HTTPStatus.SERVICE_UNAVAILABLE, "SYS-002")
+        secure = self._transport.get_extra_info("ssl_object") is not None
+        verdict = examine(self._request, front.origins, secure=secure)
+        if not isinstance(verdict, Refused) and front.addresses.full(address):
+            return Refused(HTTPStatus.TOO_MANY_REQUESTS, "WS-008")
+        return verdict
+
+    def _give_to(self, connection: GameConnection) -> None:
+        transport = self._transport
         connection.connection_made(transport)
-        self._give_to(connection)
-
-    def _finish(self, protocol: ServerProtocol) -> None:
-        """There is no upgrade: the answer, and the end."""
-        assert self._transport is not None
-        if not self._transport.is_closing():
-            self._transport.write(b"".join(protocol.data_to_send()))
-            self._transport.close()
-
-    def _give_to(self, protocol: GameConnection | WebSocketsSansIOProtocol) -> None:
-        """Gives the transport away, once uvicorn has given it to us."""
-        self._next = protocol
-        asyncio.get_running_loop().call_soon(self._switch, protocol)
-
-    def _switch(self, protocol: GameConnection | WebSocketsSansIOProtocol) -> None:
-        assert self._transport is not None
-        if self._transport.is_closing():
-            return
-        self._transport.set_protocol(protocol)
-        for data in self._early:
-            if isinstance(protocol, GameConnection):
-                protocol.feed(data)
-            else:
-                protocol.data_received(data)
-        if isinstance(protocol, GameConnection) and not self._transport.is_closing():
-            self._front.read(protocol)
+        transport.set_protocol(connection)
+        if self._early:
+            connection.feed(self._early)
+        if not transport.is_closing():
+            transport.resume_reading()
+            self._front.read(connection)

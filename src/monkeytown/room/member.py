@@ -4,11 +4,13 @@ to it, and what it sees.
 
 from __future__ import annotations
 
+import msgspec
+
 from monkeytown._core.batch import Seat
 from monkeytown._core.sight import Sight
 from monkeytown._core.state import Row
 from monkeytown.game import Player
-from monkeytown.room.outbox import Outbox
+from monkeytown.room.outbox import Outbox, packed
 from monkeytown.room.view import EVERYTHING, View
 
 __all__ = ["Member"]
@@ -20,7 +22,7 @@ class Member(Seat):
     `input` is the number of the newest input that the rules have seen, 0 before the first.
     """
 
-    __slots__ = ("entity_tick", "outbox", "player", "sight")
+    __slots__ = ("_named", "_packed", "entity_tick", "outbox", "player", "sight")
 
     def __init__(self, player: Player, sight: Sight | None = None) -> None:
         super().__init__(player.number)
@@ -30,10 +32,20 @@ class Member(Seat):
         """The tick since which `player.entity` is what it is."""
         self.sight = sight
         """What is around it, in a room that is seen by area."""
+        self._named = ""
+        self._packed: msgspec.Raw | None = None
 
     @property
     def id(self) -> str:
         return self.player.id
+
+    @property
+    def introduction(self) -> msgspec.Raw:
+        """The `player_joined` that tells others of it, packed once for all of them."""
+        name = self.player.name
+        if self._packed is None or self._named is not name:
+            self._named, self._packed = name, packed({"id": self.id, "name": name})
+        return self._packed
 
     @property
     def view(self) -> View | Sight:

@@ -7,7 +7,7 @@ for it gets an honest None instead of a part.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import NamedTuple
 
@@ -63,7 +63,8 @@ class Outbox:
     __slots__ = ("_bytes", "_events", "last")
 
     def __init__(self) -> None:
-        self._events: deque[Event] = deque()
+        # Even an empty deque takes more than all else here, and most players have nothing waiting.
+        self._events: deque[Event] | None = None
         self._bytes = 0
         self.last = 0
         """The number of the newest event; 0 before the first."""
@@ -71,15 +72,17 @@ class Outbox:
     @property
     def first(self) -> int:
         """The number of the oldest event that is still kept; one more than `last` if none is."""
-        return self.last + 1 - len(self._events)
+        return self.last + 1 - (len(self._events) if self._events is not None else 0)
 
     def append(self, type: str, payload: msgspec.Raw) -> int:
         """Adds an event and returns its number; the oldest make room for it."""
         self.last += 1
+        if self._events is None:
+            self._events = deque()
         self._events.append(Event(self.last, type, payload))
         self._bytes += len(payload)
         while self._bytes > MAX_BYTES or len(self._events) > MAX_EVENTS:
-            self._drop()
+            self._bytes -= len(self._events.popleft().payload)
         return self.last
 
     def since(self, number: int) -> list[Event] | None:
@@ -88,12 +91,16 @@ class Outbox:
         """
         if not self.first - 1 <= number <= self.last:
             return None
-        return list(islice(self._events, number + 1 - self.first, None))
+        return list(islice(self._events or (), number + 1 - self.first, None))
 
     def acknowledge(self, number: int) -> None:
         """The player has everything up to `number`, which need not be kept any longer."""
+        if number >= self.last:
+            self._events, self._bytes = None, 0
         while self._events and self._events[0].number <= number:
-            self._drop()
+            self._bytes -= len(self._events.popleft().payload)
 
-    def _drop(self) -> None:
-        self._bytes -= len(self._events.popleft().payload)
+    def take(self) -> Iterable[Event]:
+        """All that is kept, which need not be kept any longer."""
+        events, self._events, self._bytes = self._events or (), None, 0
+        return events

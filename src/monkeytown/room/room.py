@@ -254,11 +254,10 @@ class Room:
 
     def _announce(self, new: Member) -> None:
         """The new member hears of everybody, itself included; everybody else hears of the new one."""
-        about = {"id": new.id, "name": new.player.name}
-        others = [member for member in self.members.values() if member is not new]
-        for member in others:
-            self._stage.post((new,), "player_joined", {"id": member.id, "name": member.player.name})
-        self._stage.post((*others, new), "player_joined", about)
+        for member in self.members.values():
+            if member is not new:
+                self._stage.introduce(member, (new,))
+        self._stage.introduce(new, self.members.values())
 
     def _remove(self, member: Member) -> None:
         self._seating.unseat(member)

@@ -105,6 +105,10 @@ class RoomStage:
         """A numbered message to these members."""
         self._append(to, type, packed(payload))
 
+    def introduce(self, member: Member, to: Iterable[Member]) -> None:
+        """These hear that a member is here."""
+        self._append(to, "player_joined", member.introduction)
+
     def refuse(self, member: Member, refusal: Refusal) -> None:
         """A numbered error to one member."""
         self.post((member,), "error", {"code": refusal.code, "message": refusal.message})
@@ -148,9 +152,10 @@ class RoomStage:
             self._append(self.members.values() if to is None else (to,), "game_event", payload)
 
     def _append(self, to: Iterable[Member], type: str, payload: msgspec.Raw) -> None:
+        notify = self.notified.add
         for member in to:
             member.outbox.append(type, payload)
-            self.notified.add(member)
+            notify(member)
 
     def _member(self, player: Player) -> Member | None:
         """The seat of a player; None for one who has left, to whom nothing can be done any more."""

@@ -18,8 +18,10 @@ from monkeytown._core.timing import ENCODE, EVENTS, SEND, Stopwatch
 from monkeytown.errors import Refusal
 from monkeytown.game import Game
 from monkeytown.protocol.close import CloseCode
+from monkeytown.protocol.codec import BINARY
 from monkeytown.room.member import Member
 from monkeytown.room.room import Room
+from monkeytown.room.view import EVERYTHING
 from monkeytown.runtime.matchmaking import choose
 from monkeytown.runtime.metrics import Metrics, Traffic
 from monkeytown.runtime.ticker import Beat, Ticker
@@ -67,6 +69,8 @@ class HostedRoom:
         self._advanced = host.now()
         self._timer: asyncio.TimerHandle | None = None
         self._ended = False
+        self._schemas: dict[bool, bytes] = {}
+        """By whether all is seen."""
         self._broken = False
         if room.closed is not None:
             self._end()
@@ -82,6 +86,13 @@ class HostedRoom:
     @property
     def has_seat(self) -> bool:
         return self.room.closed is None and not self.room.is_full
+
+    def schema(self, member: Member) -> bytes:
+        """The `schema` message of the binary encoding: the same for all who see the room in the same way."""
+        everything = member.view is EVERYTHING
+        if everything not in self._schemas:
+            self._schemas[everything] = BINARY.encode("schema", self.room.describe(member))
+        return self._schemas[everything]
 
     # Players
 

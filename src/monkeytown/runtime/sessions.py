@@ -29,7 +29,6 @@ from monkeytown.protocol.messages import (
     Welcome,
 )
 from monkeytown.room.member import Member
-from monkeytown.room.room import Room
 from monkeytown.runtime.limits import Limits, TokenBucket
 
 if TYPE_CHECKING:
@@ -185,20 +184,20 @@ class Session:
         room = hosted.room
         rate = room.tick_rate * self._limits.inputs_per_tick or self._limits.actions_per_second
         self._inputs = TokenBucket(rate, max(rate, 1.0), self._now())
-        self._describe(room, member)
+        self._describe(hosted, member)
         self.take_events(member)
         self._link.enter(hosted, member)
         self._link.flush()
         hosted.disturbed()
 
-    def _describe(self, room: Room, member: Member) -> None:
+    def _describe(self, hosted: HostedRoom, member: Member) -> None:
         if not self._link.codec.is_text:
-            self._say("schema", room.describe(member))
+            self._link.send(hosted.schema(member))
 
     def describe_anew(self, hosted: HostedRoom, member: Member) -> None:
         """The player sees the room in another way: it is described, and then shown, as if they had joined again."""
         self._link.leave()
-        self._describe(hosted.room, member)
+        self._describe(hosted, member)
         self._link.enter(hosted, member)
 
     def _leave(self) -> None:
@@ -260,10 +259,10 @@ class Session:
 
     def take_events(self, member: Member) -> None:
         """What the room has for this player goes on its way; the room need not keep it."""
-        events = member.outbox.since(member.outbox.first - 1) or []
-        for event in events:
-            self._say(event.type, event.payload, numbered=True)
-        member.outbox.acknowledge(member.outbox.last)
+        encode, send = self._link.codec.encode, self._link.send
+        for event in member.outbox.take():
+            self._number += 1
+            send(encode(event.type, event.payload, self._number))
 
     def flush(self) -> None:
         self._link.flush()

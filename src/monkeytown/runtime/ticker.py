@@ -213,6 +213,12 @@ class Ticker:
             heappop(self._queue)
         return self._queue[0][0] if self._queue else None
 
+    @property
+    def is_due(self) -> bool:
+        """Whether some beat waits to be called."""
+        deadline = self.next_deadline
+        return deadline is not None and deadline <= self._now()
+
     def add(
         self,
         rate: int,

@@ -12,7 +12,6 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from functools import partial
 
 import structlog
 import uvicorn
@@ -23,8 +22,9 @@ from starlette.routing import BaseRoute
 from monkeytown.errors import SchemaError, StartError
 from monkeytown.game import Game
 from monkeytown.readers.handshake import Addresses, Origins
-from monkeytown.readers.websocket import Front, Upgrade
+from monkeytown.readers.websocket import Front
 from monkeytown.room.room import Room
+from monkeytown.runtime.collector import Collector
 from monkeytown.runtime.host import Audience, Host
 from monkeytown.runtime.metrics import Metrics
 from monkeytown.runtime.shedding import Shedding
@@ -62,6 +62,10 @@ class RunningServer:
     @property
     def metrics(self) -> Metrics:
         return self.rooms.metrics
+
+    def collector(self) -> Collector:
+        """One for a process that does nothing else."""
+        return Collector(lambda: self.metrics.connections, lambda: len(self.front.connections))
 
 
 class _Server(uvicorn.Server):
@@ -132,8 +136,11 @@ async def _serve(games: Sequence[type[Game]], settings: Settings, sock: socket.s
     # What is loaded by now stays: the collector need not look at it in the middle of a tick.
     gc.collect()
     gc.freeze()
+    collector = about.collector()
+    collector.start()
     log.info("serving", url=about.url, games=[game.name for game in games])
     await server.serve([sock])
+    collector.stop()
     log.info("stopped")
 
 
@@ -217,8 +224,8 @@ def _build(
     )
     config = uvicorn.Config(
         application(games, health, [*page.routes, *routes]),
-        http=guarded(settings),
-        ws=partial(Upgrade, front),  # type: ignore[arg-type]
+        http=guarded(settings, front),
+        ws="websockets-sansio",
         loop="none",
         lifespan="off",
         access_log=False,

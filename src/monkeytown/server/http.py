@@ -1,7 +1,8 @@
-"""uvicorn's HTTP protocol with a deadline and a bound on what comes before a request's body.
+"""uvicorn's HTTP protocol with a deadline and a bound on what comes before a request's body, and a way to the game.
 
-Knows connections that are not games yet. uvicorn itself waits for ever for the end of a request's headers, and keeps as many
-as are sent.
+Knows connections that are not games yet. uvicorn itself waits for ever for the end of a request's headers, keeps as many as
+are sent, and forgets what comes behind a request for an upgrade. Such a request for the game's path goes to the front; any
+other to uvicorn's own ASGI WebSocket, so that ordinary routes work beside the game.
 """
 
 from __future__ import annotations
@@ -9,17 +10,24 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from websockets.datastructures import Headers
+from websockets.http11 import Request
 
+from monkeytown.readers.websocket import Front
 from monkeytown.runtime.limits import Limits
 
 __all__ = ["GuardedHttp", "guarded"]
+
+INVALID = "Invalid HTTP request received."
 
 
 class GuardedHttp(HttpToolsProtocol):
     """Each request's line and headers must arrive in time and in bounds."""
 
-    limits = Limits()
+    limits: Limits
+    front: Front
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -43,7 +51,34 @@ class GuardedHttp(HttpToolsProtocol):
             if self._head_bytes > self.limits.header_bytes:
                 self._refuse(431)
                 return
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            if not self._should_upgrade():
+                self._unsupported_upgrade_warning()
+            elif self.url.partition(b"?")[0] == self.front.path.encode():
+                self._to_the_game(data[upgrade.args[0] :])
+            else:
+                self.handle_websocket_upgrade()
+        except httptools.HttpParserError:
+            self.logger.warning(INVALID)
+            self.send_400_response(INVALID)
+
+    def _to_the_game(self, early: bytes) -> None:
+        headers = Headers()
+        for name, value in self.headers:
+            headers[name.decode("ascii")] = value.decode("ascii", "surrogateescape")
+        request = Request(
+            self.url.decode("ascii", "surrogateescape"),
+            headers,
+            self.scope["method"],
+            f"HTTP/{self.scope['http_version']}",
+        )
+        self.connections.discard(self)
+        self.front.upgrade(self.transport, request, early)
+        # It knows us and we know it, so that nothing of this would go before the collector looks.
+        self.parser = None  # type: ignore[assignment]
 
     def on_headers_complete(self) -> None:
         self._in_head = False
@@ -75,6 +110,6 @@ class GuardedHttp(HttpToolsProtocol):
         self.transport.close()
 
 
-def guarded(limits: Limits) -> type[GuardedHttp]:
-    """The protocol class with these limits: uvicorn takes a class and gives it nothing of ours."""
-    return type("GuardedHttp", (GuardedHttp,), {"limits": limits})
+def guarded(limits: Limits, front: Front) -> type[GuardedHttp]:
+    """The protocol class with these limits and this front: uvicorn takes a class and gives it nothing of ours."""
+    return type("GuardedHttp", (GuardedHttp,), {"limits": limits, "front": front})

@@ -1,0 +1,127 @@
+"""A server that can be asked how it is: run as a program on the server's core, asked through its standard input.
+
+`python -m benchmarks.inside GAME` serves GAME (jungle, moving or still) with the settings of the environment. To each line
+on its input it answers with one line of JSON: `report` gives who is there and what was late since the last report, `collect`
+runs the collector first and adds the memory that is in use.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from monkeytown import Entity, Game, Player, fixed, table
+from monkeytown._core import clock
+from monkeytown.games.jungle import Jungle
+from monkeytown.runtime.ticker import Ticker
+from monkeytown.server.app import RunningServer, running
+from monkeytown.server.logs import configure
+from monkeytown.server.settings import Settings
+
+
+class Token(Entity):
+    x = fixed(0, 1000, step=1)
+
+
+class Still(Game):
+    """Runs, and nothing in it moves: its players are sent nothing once they are in."""
+
+    name = "still"
+    tick_rate = 20
+    tokens = table(Token, capacity=8192)
+
+    def on_join(self, player: Player) -> None:
+        player.entity = self.tokens.spawn()
+
+
+class Moving(Game):
+    """As light as a game can be whose players see something new in every tick."""
+
+    name = "moving"
+    tick_rate = 60
+    tokens = table(Token, capacity=64)
+
+    def on_join(self, player: Player) -> None:
+        player.entity = self.tokens.spawn()
+
+    def on_tick(self, dt: float) -> None:
+        for token in self.tokens:
+            token.x = (token.x + 7) % 1000
+            break
+
+
+GAMES: dict[str, type[Game]] = {"jungle": Jungle, "moving": Moving, "still": Still}
+
+
+class Watch:
+    """How late the ticker woke up, at worst, since it was last asked."""
+
+    def __init__(self, ticker: Ticker) -> None:
+        self._ticker = ticker
+        self._run = ticker.run
+        self._worst = 0
+        waker = ticker._waker  # nothing else knows when it should have rung
+        assert waker is not None
+        waker.ring = self.run
+
+    def run(self) -> None:
+        deadline = self._ticker.next_deadline
+        if deadline is not None:
+            self._worst = max(self._worst, clock.now() - deadline)
+        self._run()
+
+    def take(self) -> float:
+        """In milliseconds."""
+        worst, self._worst = self._worst, 0
+        return worst / 1e6
+
+
+def memory() -> dict[str, int]:
+    """Resident and proportional bytes of this process."""
+    lines = (line.split() for line in Path("/proc/self/smaps_rollup").read_text().splitlines()[1:])
+    sizes = {fields[0].rstrip(":").lower(): int(fields[1]) * 1024 for fields in lines}
+    return {"rss": sizes["rss"], "pss": sizes["pss"]}
+
+
+def report(server: RunningServer, watch: Watch) -> dict[str, Any]:
+    metrics = server.metrics
+    return {
+        "connections": len(server.front.connections),
+        "players": sum(len(hosted.sessions) for hosted in server.rooms.rooms.values()),
+        "rooms": len(server.rooms.rooms),
+        "joins": sum(game.joins for game in metrics.games.values()),
+        "refused": metrics.refused.total(),
+        "closed": metrics.closed.total(),
+        "caught_up": metrics.ticks_caught_up,
+        "late_ms": watch.take(),
+    }
+
+
+async def serve(game: type[Game]) -> None:
+    requests = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(requests), sys.stdin
+    )
+    async with running([game], Settings()) as server:
+        watch = Watch(server.rooms.ticker)
+        gc.collect()
+        gc.freeze()
+        server.collector().start()
+        while request := await requests.readline():
+            if request.strip() == b"collect":
+                gc.collect()
+                print(json.dumps(report(server, watch) | memory()), flush=True)
+            else:
+                print(json.dumps(report(server, watch)), flush=True)
+
+
+if __name__ == "__main__":
+    settings = Settings()
+    configure(settings.log_level, settings.log_format)
+    uvloop.run(serve(GAMES[sys.argv[1]]))
