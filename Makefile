@@ -25,7 +25,7 @@ PURE_TESTS = $(wildcard tests/test_errors.py tests/test_position.py tests/test_s
 
 .PHONY: help
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
 
 # ---- environments ----
 
@@ -123,6 +123,10 @@ npm:
 .PHONY: bench
 bench: $(VENV)/.dev npm ## Measure, side by side with others; QUICK=1 takes minutes
 	$(if $(QUICK),MONKEYTOWN_BENCH_QUICK=1) $(BIN)/python -m pytest benchmarks --benchmark-only $(ARGS)
+
+.PHONY: bench-peers
+bench-peers: $(VENV)/.dev npm ## Players held and processor time beside other servers; QUICK=1 takes minutes
+	$(BIN)/python -m benchmarks.peers.run $(if $(QUICK),--quick) $(ARGS)
 
 .PHONY: clean
 clean: ## Remove what was built; the sources stay

@@ -10,9 +10,9 @@ import pytest
 from tests.node import find
 
 from benchmarks import report
+from benchmarks.programs import OUT, compile_bare, compile_load
 
 HERE = Path(__file__).parent
-OUT = HERE / "out"
 
 
 @pytest.fixture(scope="session")
@@ -21,21 +21,14 @@ def quick() -> bool:
     return os.environ.get("MONKEYTOWN_BENCH_QUICK") == "1"
 
 
-def _compile(name: str) -> Path:
-    OUT.mkdir(exist_ok=True)
-    program = OUT / name
-    subprocess.run(["gcc", "-O2", "-o", program, HERE / "load" / f"{name}.c"], check=True)
-    return program
-
-
 @pytest.fixture(scope="session")
-def sink() -> Path:
-    return _compile("sink")
+def load_program() -> Path:
+    return compile_load()
 
 
 @pytest.fixture(scope="session")
 def bare() -> Path:
-    return _compile("bare")
+    return compile_bare()
 
 
 @pytest.fixture(scope="session")

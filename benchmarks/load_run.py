@@ -5,82 +5,164 @@ CPU time is the server process's own, from /proc, over the interval in which the
 
 from __future__ import annotations
 
+import json
 import os
-import re
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-__all__ = ["LOAD_CORE", "Load", "Measured", "free_port", "monkeytown", "process", "wire_frame"]
+from monkeytown import Game
+from monkeytown.client.mirror import input_layout
+from monkeytown.schema import Schema
+
+__all__ = [
+    "LOAD_CORE",
+    "Load",
+    "LoadFailed",
+    "Measured",
+    "as_much",
+    "cpu_seconds",
+    "free_port",
+    "inputs",
+    "monkeytown",
+    "monkeytown_load",
+    "process",
+]
 
 SERVER_CORE, LOAD_CORE = 0, 1
+ACKS_PER_SECOND = 5  # of each client of Monkeytown, which is what the load does by itself
+INPUT_BYTES = 10  # of an input of some fields, with its number and the tick it acknowledges
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+class LoadFailed(Exception):
+    """The clients did not all get in."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What the load saw (a second and client; gaps in ms) and what the server took (share of one core)."""
+    """What the load saw, as it printed it (benchmarks/load/README.md), and what server and load took (shares of one core).
 
-    frames: float
-    bytes: float
-    gap_p99: float
-    gap_max: float
-    inputs: float
-    closed: int
+    `disturbed` is the larger share that anything else took of one of the two cores meanwhile.
+    """
+
+    seen: dict[str, Any]
     cpu: float
+    load_cpu: float
+    disturbed: float
+
+    @property
+    def states(self) -> float:
+        """States a second and client."""
+        return float(self.seen["states_per_client"])
+
+    @property
+    def bytes(self) -> float:
+        """Bytes a second and client without WebSocket headers."""
+        return float(self.seen["payload_per_client"])
 
     @property
     def payload(self) -> int:
-        """Bytes of the mean frame without its WebSocket header."""
-        whole = self.bytes / self.frames
-        return round(whole - (2 if whole < 128 else 4))
+        """Bytes a client gets for each state, without WebSocket headers."""
+        return round(self.bytes / self.states)
+
+    @property
+    def inputs(self) -> float:
+        """Inputs a second of all clients."""
+        return float(self.seen["inputs_per_second"])
+
+    @property
+    def closed(self) -> int:
+        return int(self.seen["closed"])
+
+    def gap(self, share: str) -> float:
+        """Milliseconds from one state to the next: "p50" to "p999", or "max"."""
+        return float(self.seen["gap_ms"][share])
+
+    def round_trip(self, share: str) -> float:
+        """Milliseconds from an input to the state that has seen it."""
+        return float(self.seen["round_trip_ms"][share])
 
 
 @dataclass(frozen=True)
 class Load:
-    """What the clients of a run do: see benchmarks/load/README.md."""
+    """What the clients of a run do: see benchmarks/load/README.md. `more` are further options of the program."""
 
-    sink: Path
+    program: Path
     clients: int
     seconds: float
-    join: str = ""
+    protocol: str = "plain"
+    path: str = "/ws"
     inputs_per_second: float = 0
     input: str = ""
+    more: tuple[object, ...] = ()
+
+    def command(self, port: int) -> list[str]:
+        given = ["--port", port, "--clients", self.clients, "--seconds", self.seconds]
+        given += ["--protocol", self.protocol, "--path", self.path, *self.more]
+        if self.inputs_per_second:
+            given += ["--input-hz", self.inputs_per_second, "--input", self.input]
+        return ["taskset", "-c", str(LOAD_CORE), str(self.program), *map(str, given)]
 
     def against(self, port: int, pid: int) -> Measured:
-        command = [self.sink, "127.0.0.1", port, "/ws", self.clients, self.seconds, "monkeytown.1"]
-        if self.join:
-            command.append(self.join)
-        if self.inputs_per_second:
-            # A server that takes no joins gets an empty first frame, so that the inputs have their place.
-            command += [] if self.join else [""]
-            command += [self.inputs_per_second, self.input]
-        with subprocess.Popen(
-            ["taskset", "-c", str(LOAD_CORE), *map(str, command)], stdout=subprocess.PIPE, text=True
-        ) as running:
+        """Runs the load; `LoadFailed` if not all clients came in."""
+        with subprocess.Popen(self.command(port), stdout=subprocess.PIPE, text=True) as running:
             assert running.stdout is not None
-            assert running.stdout.readline() == "START\n", "the load did not begin"
-            began, spent = time.monotonic(), cpu_seconds(pid)
+            if running.stdout.readline() != "START\n":
+                raise LoadFailed(f"the load did not begin: {self.clients} clients, {self.protocol}")
+
+            def spent() -> list[float]:
+                processes = [cpu_seconds(each) for each in (pid, running.pid)]
+                return processes + [core_seconds(core) for core in (SERVER_CORE, LOAD_CORE)]
+
+            began, before = time.monotonic(), spent()
             line = running.stdout.readline()
-            share = (cpu_seconds(pid) - spent) / (time.monotonic() - began)
-        return read_line(line, share)
+            took = time.monotonic() - began
+            server, load, server_core, load_core = (
+                (now - then) / took for now, then in zip(spent(), before, strict=True)
+            )
+        return Measured(json.loads(line), server, load, max(server_core - server, load_core - load))
 
 
-def read_line(line: str, cpu: float) -> Measured:
-    numbers = dict(re.findall(r"(\S+) ([0-9.]+)(?= |$)", line.replace("gap-ms ", "").strip()))
-    return Measured(
-        frames=float(numbers["per-client"]),
-        bytes=float(numbers["bytes/s/client"]),
-        gap_p99=float(numbers["p99"]),
-        gap_max=float(numbers["max"]),
-        inputs=float(numbers["inputs/s"]),
-        closed=int(numbers["closed"]),
-        cpu=cpu,
+def monkeytown_load(program: Path, game: str, clients: int, seconds: float, *more: object) -> Load:
+    """Clients of the server, who play `game` and acknowledge what they get."""
+    return Load(
+        program,
+        clients,
+        seconds,
+        "monkeytown",
+        more=("--subprotocol", "monkeytown.1", "--game", game, *more),
+    )
+
+
+def inputs(load: Load, game: type[Game], action: dict[str, object], per_second: float) -> Load:
+    """The same clients, who send an action so many times a second."""
+    layout = input_layout(Schema.of(game).describe())
+    assert layout is not None
+    packed = layout.pack(layout.input_class(**action), 1)
+    fields = packed[
+        -layout.size :
+    ]  # what stands before them changes with every input: the load puts it there
+    more = (*load.more, "--input-hash", layout.hash)
+    return replace(load, inputs_per_second=per_second, input=fields.hex(), more=more)
+
+
+def as_much(load: Load, path: str = "/") -> Load:
+    """Clients that ask as much of a server without a protocol: messages in place of inputs and acknowledgements."""
+    per_second = load.inputs_per_second + ACKS_PER_SECOND
+    return Load(
+        load.program,
+        load.clients,
+        load.seconds,
+        path=path,
+        inputs_per_second=per_second,
+        input="00" * INPUT_BYTES,
     )
 
 
@@ -88,6 +170,13 @@ def cpu_seconds(pid: int) -> float:
     """User and system time of a process so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
+
+
+def core_seconds(core: int) -> float:
+    """Time in which a core ran any process, so far."""
+    lines = Path("/proc/stat").read_text().splitlines()
+    user, nice, system = next(line for line in lines if line.startswith(f"cpu{core} ")).split()[1:4]
+    return (int(user) + int(nice) + int(system)) / TICKS_PER_SECOND
 
 
 def free_port() -> int:
@@ -128,15 +217,9 @@ def process(command: Sequence[object], port: int, **environment: str) -> Iterato
 
 @contextmanager
 def monkeytown(*arguments: object, **environment: str) -> Iterator[tuple[int, int]]:
-    """`monkeytown run` on its core, for a load that acknowledges nothing: gives (port, process id)."""
+    """`monkeytown run` on its core, with its default settings: gives (port, process id)."""
     port = free_port()
     command = [sys.executable, "-m", "monkeytown", "run", *arguments, "--port", port]
-    settings = {"MONKEYTOWN_ACK_WINDOW": "0", "MONKEYTOWN_LOG_LEVEL": "warning"} | environment
+    settings = {"MONKEYTOWN_LOG_LEVEL": "warning"} | environment
     with process(command, port, **settings) as pid:
         yield port, pid
-
-
-def wire_frame(message: str, game: str) -> str:
-    """A message as the hex of one masked WebSocket frame, as the command line makes it."""
-    command = [sys.executable, "-m", "monkeytown", "wire", "encode", "--frame", "--game", game, message]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()

@@ -26,7 +26,7 @@ class Arena:
     """A room of players who steer at random, and a reader that checks what they see."""
 
     def __init__(self) -> None:
-        self.room = Room(Jungle, room_id="bench", seed=1)
+        self.room = self.new_room()
         self.random = Random(1)
         for number in range(PLAYERS):
             self.room.join(f"p{number}")
@@ -35,6 +35,9 @@ class Arena:
         self.bytes = 0
         for _ in range(120):
             self.tick()
+
+    def new_room(self) -> Room:
+        return Room(Jungle, room_id="bench", seed=1)
 
     def steer(self) -> None:
         assert self.room.inputs is not None

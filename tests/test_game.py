@@ -8,7 +8,7 @@ import pytest
 
 from monkeytown import Entity, Game, Player, SchemaError, Timer, everything, singleton, uint
 from monkeytown.game import HOOKS, MAX_TICK_RATE
-from monkeytown.games.jungle import Jungle
+from monkeytown.games.jungle import Jungle, Steer
 from monkeytown.room.room import Room
 
 
@@ -50,6 +50,15 @@ class TestAGameClass:
             ({"view": everything(delay=2)}, r"Made\.view is Everything\(delay=2\.0\): use area"),
             ({"on_jion": lambda self, player: None}, "did you mean on_join"),
             ({"on_ticks": lambda self, dt: None}, "did you mean on_tick"),
+            ({"on_inputs": lambda self, batch: None}, r"Made\.on_inputs needs an input class"),
+            (
+                {
+                    "input": Steer,
+                    "on_inputs": lambda self, batch: None,
+                    "on_input": lambda self, player, input: None,
+                },
+                "Made has on_input and on_inputs",
+            ),
         ],
     )
     def test_says_what_is_wrong_with_it(self, attributes: dict[str, Any], words: str) -> None:
@@ -66,6 +75,12 @@ class TestAGameClass:
 
     def test_may_have_methods_of_any_other_name(self) -> None:
         assert made(on_collision=lambda self: None, on_purpose=5, onward=1)
+
+    def test_may_take_inputs_as_columns_instead_of_one_by_one(self) -> None:
+        columns = made(input=Steer, on_inputs=lambda self, batch: None)
+        assert type("Below", (columns,), {"on_tick": lambda self, dt: None}).on_inputs is columns.on_inputs
+        with pytest.raises(SchemaError, match="Below has on_input and on_inputs"):
+            type("Below", (columns,), {"on_input": lambda self, player, input: None})
 
     def test_has_every_hook_it_promises(self) -> None:
         assert all(callable(getattr(Game, hook)) for hook in HOOKS)

@@ -14,6 +14,7 @@ from monkeytown import (
     FieldError,
     Game,
     Input,
+    NoSuchTick,
     SchemaError,
     angle,
     array,
@@ -28,6 +29,7 @@ from monkeytown import (
     text,
     uint,
 )
+from monkeytown._core.state import commit
 from monkeytown.schema import Schema
 
 
@@ -238,6 +240,11 @@ class TestWhatIsRefused:
         with pytest.raises(SchemaError, match="more than 200"):
             Schema.of(type("Many", (Game,), many))
 
+    @pytest.mark.parametrize(("rewind", "rate"), [(-1, 60), (10.1, 60), (float("nan"), 60), (0.5, 0)])
+    def test_pasts_of_no_length(self, rewind: float, rate: int) -> None:
+        with pytest.raises(SchemaError, match="rewind takes 0 to 10 seconds"):
+            Schema.of(type("Lost", (Game,), {"trees": table(Tree, rewind=rewind), "tick_rate": rate}))
+
     def test_inputs_that_are_none(self) -> None:
         with pytest.raises(SchemaError, match=r"Odd\.input is a subclass of Input"):
             Schema.of(type("Odd", (Game,), {"trees": table(Tree), "input": Tree}))
@@ -249,6 +256,16 @@ class TestWhatIsRefused:
         nest = type("Nest", (Entity,), {"tree": ref(Tree)})
         with pytest.raises(SchemaError, match=rf"Nest\.tree: {found} of Nests hold .*Tree.*; a ref needs"):
             Schema.of(type("Nests", (Game,), {"nests": table(nest), **tables}))
+
+
+def test_a_table_keeps_as_many_seconds_as_it_is_asked_to() -> None:
+    Kept = type("Kept", (Game,), {"trees": table(Tree, rewind=0.25), "tick_rate": 10})
+    trees = Schema.of(Kept).build()["trees"]
+    for tick in range(1, 10):
+        commit((trees,), tick)
+    assert [trees.at(tick).tick for tick in (6, 9)] == [6, 9]
+    with pytest.raises(NoSuchTick, match="keeps ticks 6 to 9"):
+        trees.at(5)
 
 
 def test_on_the_class_a_table_is_its_declaration() -> None:

@@ -6,7 +6,21 @@ from typing import Any
 
 import pytest
 
-from monkeytown import Entity, Game, HookError, Input, Player, Refusal, fixed, singleton, table, text, uint
+from monkeytown import (
+    Entity,
+    Game,
+    HookError,
+    Input,
+    Player,
+    Refusal,
+    area,
+    everything,
+    fixed,
+    singleton,
+    table,
+    text,
+    uint,
+)
 from monkeytown.testing import play
 
 
@@ -88,6 +102,54 @@ def test_players_see_their_own_secrets_only() -> None:
         room.step()
         assert (ada.entity.secret, bob.entity.secret) == (1, 2)
         assert ada.tables.snails[bob.entity.id].secret == 0
+
+
+class Stag(Entity):
+    x = fixed(0, 1000, step=0.5)
+    y = fixed(0, 1000, step=0.5)
+    secret = uint(8, owner_only=True)
+
+
+class Wood(Game):
+    tick_rate = 10
+    input = Crawl
+    stags = table(Stag)
+    view = area(50, stags)
+
+    def on_join(self, player: Player) -> None:
+        x = 100 if player.name in ("Ann", "Bea") else 900
+        player.entity = self.stags.spawn(x=x, y=x, secret=player.number)
+        player.entity.owner = player.number
+
+    def on_input(self, player: Player, crawl: Crawl) -> None:
+        player.entity.x = player.entity.y = 500 + 400 * crawl.by
+
+
+def test_players_see_what_is_around_them() -> None:
+    with play(Wood) as room:
+        ann, bea, far = room.join("Ann"), room.join("Bea"), room.join("Far")
+        room.step()
+        assert [len(player.tables.stags) for player in (ann, bea, far)] == [2, 2, 1]
+        assert ann.entity.secret == 1
+        seen = bea.tables.stags[ann.entity.id]
+        ann.input(by=1.0)
+        room.step(2)
+        assert not seen.alive
+        assert [len(player.tables.stags) for player in (ann, bea, far)] == [2, 1, 2]
+        assert (ann.entity.x, ann.entity.secret) == (900, 1)
+
+
+def test_a_player_may_turn_from_a_part_to_all_and_back() -> None:
+    with play(Wood) as room:
+        ann, _ = room.join("Ann"), room.join("Far")
+        room.step()
+        ann.player.view = everything()
+        room.step()
+        assert len(ann.tables.stags) == 2
+        assert ann.entity.secret == 1
+        ann.player.view = None
+        room.step()
+        assert [stag.secret for stag in ann.tables.stags] == [1]
 
 
 def test_time_is_the_tests() -> None:

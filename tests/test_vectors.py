@@ -8,11 +8,13 @@ import pytest
 
 from monkeytown import schema
 from monkeytown._core import delta, mirror
+from monkeytown._core.glimpse import Glimpse
+from monkeytown._core.state import Table
 from monkeytown.errors import WireError
 from monkeytown.position import Position
 from tests import naive_client, naive_reader, naive_tables
 from tests.naive_reader import NaiveReader
-from tests.naive_wire import Cursor, NaiveWireError
+from tests.naive_wire import Cursor, NaiveWireError, crc
 from tests.twin import declared_game, specs_of
 from tests.vectors import make
 
@@ -77,18 +79,32 @@ def assert_private(reader: NaiveReader, expected: dict[str, Any]) -> None:
         assert {id: held[table][id] for id in rows} == rows
 
 
+def tables_of(told: dict[str, Any]) -> tuple[Table[Any], ...]:
+    return tuple(schema.Schema(declared_game(specs_of(told["tables"]))).build().values())
+
+
+def glimpse_of(told: dict[str, Any], tables: tuple[Table[Any], ...]) -> Glimpse | None:
+    return None if told.get("area") is None else Glimpse(told["area"], tables)
+
+
+def without_area(told: dict[str, Any]) -> dict[str, Any]:
+    """The schema for readers of all that a mirror has."""
+    return told | {"area": None, "hash": crc({"input": told["input"], "tables": told["tables"]})}
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_core_reads_them(name: str) -> None:
     document = vector(name)
-    tables = tuple(schema.Schema(declared_game(specs_of(document["schema"]["tables"]))).build().values())
+    tables = tables_of(document["schema"])
+    glimpse = glimpse_of(document["schema"], tables)
     position: Position | None = None
     for frame in document["frames"]:
         message = bytes.fromhex(frame["hex"])
         if message[0] != GAME_STATE:
             continue
-        position = mirror.apply(message, tables, position)
+        position = mirror.apply(message, tables, position, glimpse)
         assert list(position) == frame["position"]
-        onward = NaiveReader(document["schema"])
+        onward = NaiveReader(without_area(document["schema"]))
         onward.apply(delta.snapshot(tables, position.epoch, position.tick))
         assert make.plain(onward.tables) == frame["state"]
         assert make.plain(onward.steps) == frame["steps"]
@@ -109,12 +125,13 @@ def test_the_naive_reader_refuses_what_is_broken(name: str, broken: str) -> None
 )
 def test_the_core_refuses_what_is_broken(name: str, broken: str) -> None:
     document = vector(name)
-    tables = tuple(schema.Schema(declared_game(specs_of(document["schema"]["tables"]))).build().values())
+    tables = tables_of(document["schema"])
+    glimpse = glimpse_of(document["schema"], tables)
     position: Position | None = None
     for frame in document["frames"]:
-        position = mirror.apply(bytes.fromhex(frame["hex"]), tables, position)
+        position = mirror.apply(bytes.fromhex(frame["hex"]), tables, position, glimpse)
     with pytest.raises(WireError):
-        mirror.apply(bytes.fromhex(broken), tables, position)
+        mirror.apply(bytes.fromhex(broken), tables, position, glimpse)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -192,7 +209,7 @@ def test_they_show_every_part_of_the_document(monkeypatch: pytest.MonkeyPatch) -
     assert watch.outliers > 10
     assert watch.widths["entered"] >= {0, 1, 32}
     assert watch.widths["corrected"] >= {0, 1, 32}
-    assert flags == {0x4300, 0x4301, 0x4302, 0x41, 0x42, 0x44, 0x45, 0x46, 0x47, 0x48, 0x49}
+    assert flags == {0x4300, 0x4301, 0x4302, 0x4305, 0x41, 0x42, 0x44, 0x45, 0x46, 0x47, 0x48, 0x49}
     assert {kind for kind, *_ in columns} == set(naive_tables.TYPES)
     assert {predict for _, predict, *_ in columns} == {"hold", "linear"}
     assert any(owner_only for _, _, owner_only, _ in columns)

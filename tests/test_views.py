@@ -31,7 +31,8 @@ def test_cells_cover_wherever_a_row_can_be() -> None:
     game = declared(area(100, "bees", "flowers"), bees=table(Bee), sun=singleton(Sun), flowers=table(Flower))
     told = Schema.of(game).describe()["area"]
     assert told == {"tables": [0, 2], "columns": 10, "rows": 9, "x": -128.0, "y": -500.0, "size": 125.0}
-    assert 125 * 10 >= 1000 + 128 and 125 * 9 >= 511 + 500
+    assert 125 * 10 >= 1000 + 128
+    assert 125 * 9 >= 511 + 500
 
 
 def test_who_sees_everything_is_told_of_no_area() -> None:

@@ -42,7 +42,7 @@ def declared_game(
     specs: tuple[TableSpec, ...], name: str = "Game", input: Any = None, view: Any = None
 ) -> Any:
     """A class with the tables of `specs`; entities are named like their tables with a capital letter."""
-    body: dict[str, Any] = {"input": input, "view": view}
+    body: dict[str, Any] = {"input": input, "view": view, "tick_rate": 60}
     for spec in specs:
         declared = {field.name: declared_field(field) for field in spec.fields}
         entity = type(spec.name.capitalize(), (schema.Entity,), declared)

@@ -3,11 +3,13 @@
 What a game may use is all here: `from monkeytown import Entity, Game, Input, fixed, table, …`.
 """
 
+from monkeytown._core.grid import collisions, nearest, neighbours, within
 from monkeytown.errors import (
     FieldError,
     Gone,
     HookError,
     MonkeytownError,
+    NoSuchTick,
     Refusal,
     SchemaError,
     StartError,
@@ -27,6 +29,7 @@ __all__ = [
     "HookError",
     "Input",
     "MonkeytownError",
+    "NoSuchTick",
     "Player",
     "Players",
     "Refusal",
@@ -40,13 +43,17 @@ __all__ = [
     "array",
     "blob",
     "boolean",
+    "collisions",
     "enum",
     "everything",
     "fixed",
+    "nearest",
+    "neighbours",
     "ref",
     "singleton",
     "sint",
     "table",
     "text",
     "uint",
+    "within",
 ]

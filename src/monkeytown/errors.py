@@ -7,6 +7,7 @@ Floor 0: knows nothing else of the project.
      ├─ FieldError       a value that a field cannot hold; a ValueError     (the developer's fault)
      ├─ TableFull        a spawn beyond a table's capacity                  (the developer's fault)
      ├─ Gone             a handle to an entity that was despawned           (the developer's fault)
+     ├─ NoSuchTick       a tick that a table does not keep; a LookupError   (the developer's fault)
      ├─ HookError        a hook of the game raised                          (the developer's fault)
      ├─ WireError        bytes that break docs/reference/wire.md            (the peer's fault)
      ├─ Refusal          a request that a player is told cannot be granted  (the player's fault)
@@ -21,6 +22,7 @@ __all__ = [
     "Gone",
     "HookError",
     "MonkeytownError",
+    "NoSuchTick",
     "Refusal",
     "SchemaError",
     "StartError",
@@ -47,6 +49,10 @@ class TableFull(MonkeytownError):
 
 class Gone(MonkeytownError):
     """A handle to an entity that was despawned."""
+
+
+class NoSuchTick(MonkeytownError, LookupError):
+    """A tick that a table does not keep: too long ago, or still to come."""
 
 
 class WireError(MonkeytownError, ValueError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterator
+from math import ceil
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, overload
 
 from monkeytown._core.area import Area
@@ -87,11 +88,12 @@ class Input(Record, _Fields):
 class _Spec(Generic[E]):
     """A table that a game class declares. On a game in a room, the attribute is the table itself."""
 
-    def __init__(self, entity: type[E], capacity: int) -> None:
+    def __init__(self, entity: type[E], capacity: int, rewind: float = 0) -> None:
         if not (isinstance(entity, type) and issubclass(entity, Entity) and entity is not Entity):
             raise SchemaError(f"a table takes a subclass of Entity, not {entity!r}")
         self.entity = entity
         self.capacity = capacity
+        self.rewind = rewind
         self.name = ""
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -129,9 +131,9 @@ def _outside(game: object, name: str) -> SchemaError:
     return SchemaError(f"{type(game).__name__}.{name}: a game has tables only inside a room")
 
 
-def table(entity: type[E], *, capacity: int = 1024) -> TableSpec[E]:
-    """A table of `entity` rows, at most `capacity` of them (up to 2**20). Memory is taken as it fills."""
-    return TableSpec(entity, capacity)
+def table(entity: type[E], *, capacity: int = 1024, rewind: float = 0) -> TableSpec[E]:
+    """A table of at most `capacity` rows, up to 2**20; `table.at(tick)` looks back `rewind` seconds, up to 10."""
+    return TableSpec(entity, capacity, rewind)
 
 
 def singleton(entity: type[E]) -> SingletonSpec[E]:
@@ -151,8 +153,13 @@ class Schema:
         self.name = game_class.__name__
         self.specs = tuple(_declared(game_class))
         self.input: type[Input] | None = game_class.input
+        self._rate = game_class.tick_rate
         if not self.specs:
             raise SchemaError(f"{self.name} has no table: a game shows its players at least one")
+        if not all(0 <= spec.rewind <= (10 if self._rate else 0) for spec in self.specs):
+            raise SchemaError(
+                f"{self.name}: rewind takes 0 to 10 seconds, and only 0 where there are no ticks"
+            )
         if len(self.specs) > 200:
             raise SchemaError(f"{self.name} has more than 200 tables")
         if self.input is not None and not (isinstance(self.input, type) and issubclass(self.input, Input)):
@@ -171,7 +178,12 @@ class Schema:
 
     def build(self) -> dict[str, Table[Any]]:
         """Empty tables for one room, by name; singletons have their row."""
-        tables = {spec.name: Table(spec.name, spec.entity, spec.capacity, spec.single) for spec in self.specs}
+        tables = {
+            spec.name: Table(
+                spec.name, spec.entity, spec.capacity, spec.single, ceil(spec.rewind * self._rate)
+            )
+            for spec in self.specs
+        }
         for spec in self.specs:
             for field in spec.entity.fields():
                 if field.type == "ref":

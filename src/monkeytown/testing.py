@@ -142,7 +142,7 @@ class TestedPlayer:
     def __init__(self, stage: TestedRoom, member: Member) -> None:
         self._stage = stage
         self._member = member
-        self._mirror = Mirror(stage.room.schema.describe())
+        self._mirror = Mirror(stage.room.describe(member))
         self._cursor = Cursor()
         self._entity: Any = None
         self._sent = 0
@@ -207,12 +207,17 @@ class TestedPlayer:
 
     def _read(self) -> None:
         """Takes in a state, what is private, and the events, as a connection would deliver them."""
+        room = self._stage.room
+        if self._member in room.reviewed:
+            room.reviewed.discard(self._member)
+            self._mirror, self._cursor.position = Mirror(room.describe(self._member)), None
         base, before = self._cursor.base, self._cursor.position
-        reading = self._cursor.read(self._stage.room)
+        reading = room.read(before, self._member.view)
+        self._cursor.position = reading.position
         if reading.frame is not None:
             self._mirror.apply(reading.frame, before)
             self.bytes_read += len(reading.frame)
-        private = self._stage.room.private(self._member, None if reading.is_snapshot else base)
+        private = room.private(self._member, None if reading.is_snapshot else base)
         if private is not None:
             told = self._mirror.read_private(private.message())
             if told.names_entity:

@@ -49,6 +49,7 @@ class Sun(schema.Entity):
 class Jungle:
     input = None
     view = None
+    tick_rate = 60
     monkeys = schema.table(Monkey, capacity=40)
     rocks = schema.table(Rock, capacity=3)
     sun = schema.singleton(Sun)

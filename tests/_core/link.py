@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from typing import Any
 
@@ -52,12 +52,19 @@ class Transport:
 class Player(Connection):
     """A connection that keeps what it is told."""
 
-    def __init__(self, *, small: bool = False, raw: bool = True, **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        small: bool = False,
+        raw: bool = True,
+        pair: Callable[[], tuple[socket.socket, socket.socket]] = socket.socketpair,
+        **options: Any,
+    ) -> None:
         super().__init__(SHARED, **options)
         self.messages: list[bytes] = []
         self.refused: list[int] = []
         self.floods = 0
-        ours, self.theirs = socket.socketpair()
+        ours, self.theirs = pair()
         for end in (ours, self.theirs):
             end.setblocking(False)
         if small:

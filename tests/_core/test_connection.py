@@ -51,7 +51,7 @@ def test_inputs_reach_the_queue_and_nothing_else(make: Any) -> None:
     player, queue = make(), Queue(LAYOUT)
     player.set_inputs(queue, 3, 0, 0)
     player.receive(steer(1), steer(2))
-    assert [(number, sequence) for number, sequence, _ in queue.drain()] == [(3, 1), (3, 2)]
+    assert [(number, sequence) for number, sequence, *_ in queue.drain()] == [(3, 1), (3, 2)]
     assert player.messages == []
     assert player.refused == []
 

@@ -13,6 +13,7 @@ from monkeytown._core.timing import (
     ON_TICK,
     PARTS,
     SEND,
+    Course,
     Histogram,
     Stopwatch,
     Timing,
@@ -35,8 +36,13 @@ def hand() -> Hand:
 
 
 @pytest.fixture
-def watch(hand: Hand) -> Stopwatch:
-    return Stopwatch(Timing(), hand)
+def watch(course: Course) -> Stopwatch:
+    return Stopwatch(Timing(), course)
+
+
+@pytest.fixture
+def course(hand: Hand) -> Course:
+    return Course(hand)
 
 
 def spend(watch: Stopwatch, hand: Hand, part: int, duration: int) -> None:
@@ -60,13 +66,13 @@ def test_bounds_rise() -> None:
     assert len(Histogram().counts) == len(BOUNDS) + 1
 
 
-def test_laps_go_to_their_parts(watch: Stopwatch, hand: Hand) -> None:
-    watch.start()
+def test_laps_go_to_their_parts(watch: Stopwatch, course: Course, hand: Hand) -> None:
+    course.start()
     spend(watch, hand, ON_INPUT, 100)
     spend(watch, hand, ON_TICK, 2_000)
     spend(watch, hand, ON_INPUT, 10)
     hand.at += 5_000_000  # somebody else's turn
-    watch.start()
+    course.start()
     spend(watch, hand, ENCODE, 3)
     assert watch.finish() == watch.taken == 2_113
     sums = {name: part.sum for name, part in zip(PARTS, watch.timing.parts, strict=True) if sum(part.counts)}
@@ -75,11 +81,11 @@ def test_laps_go_to_their_parts(watch: Stopwatch, hand: Hand) -> None:
     assert sum(watch.timing.duration.counts) == 1
 
 
-def test_a_turn_is_forgotten_once_it_is_finished(watch: Stopwatch, hand: Hand) -> None:
-    watch.start()
+def test_a_turn_is_forgotten_once_it_is_finished(watch: Stopwatch, course: Course, hand: Hand) -> None:
+    course.start()
     spend(watch, hand, COMMIT, 50)
     watch.finish()
-    watch.start()
+    course.start()
     spend(watch, hand, SEND, 7)
     assert watch.finish() == 7
     assert [part.sum for part in watch.timing.parts] == [0, 0, 0, 0, 50, 0, 7]
@@ -101,13 +107,13 @@ def test_lateness_is_kept_where_there_is_a_deadline(watch: Stopwatch) -> None:
     assert watch.timing.lateness.counts[:2] == (1, 1)
 
 
-def test_the_longest_part_of_the_last_turn_is_blamed(watch: Stopwatch, hand: Hand) -> None:
+def test_the_longest_part_of_the_last_turn_is_blamed(watch: Stopwatch, course: Course, hand: Hand) -> None:
     for part, duration in ((ON_INPUT, 5), (ON_TICK, 50), (COMMIT, 49)):
-        watch.start()
+        course.start()
         spend(watch, hand, part, duration)
     watch.finish()
     watch.blame()
-    watch.start()
+    course.start()
     spend(watch, hand, SEND, 1)
     watch.finish()
     watch.blame()
@@ -116,14 +122,16 @@ def test_the_longest_part_of_the_last_turn_is_blamed(watch: Stopwatch, hand: Han
     assert {part: count for part, count in overruns.items() if count} == {"on_tick": 1, "send": 2}
 
 
-def test_rooms_of_one_game_share_their_timing(hand: Hand) -> None:
+def test_rooms_take_their_laps_one_after_another(course: Course, hand: Hand) -> None:
     timing = Timing()
-    for _ in range(3):
-        watch = Stopwatch(timing, hand)
-        watch.start()
+    watches = [Stopwatch(timing, course) for _ in range(3)]
+    course.start()
+    for watch in watches:
         spend(watch, hand, ON_TICK, 10)
-        watch.finish()
-    assert timing.duration.sum == 30
+    for watch in watches:
+        spend(watch, hand, SEND, 7)
+    assert [watch.finish() for watch in watches] == [17, 17, 17]
+    assert timing.duration.sum == 51
 
 
 @pytest.mark.parametrize("part", [-1, len(PARTS), 1 << 20])
@@ -137,14 +145,18 @@ def test_a_clock_that_fails_is_not_hidden() -> None:
     def broken() -> int:
         raise LookupError("no time")
 
+    course = Course(broken)
     with pytest.raises(LookupError):
-        Stopwatch(Timing(), broken).start()
+        course.start()
+    with pytest.raises(LookupError):
+        Stopwatch(Timing(), course).lap(ON_TICK)
 
 
 def test_without_a_clock_it_goes_by_the_monotonic_one() -> None:
-    watch = Stopwatch(Timing())
+    course = Course()
+    watch = Stopwatch(Timing(), course)
     before = clock.now()
-    watch.start()
+    course.start()
     watch.lap(ON_TICK)
     assert 0 <= watch.finish() <= clock.now() - before
     assert sum(watch.timing.duration.counts) == 1

@@ -247,7 +247,7 @@ def test_a_queue_keeps_the_newest_inputs_of_each_player_in_order_of_arrival() ->
         queue.push_message(1, b"\x04")
     queue.put(3, 7, Steer(dx=-4, tool="stick"))
     waiting: Any = queue.drain()
-    drained = [(player, number, record.dx, record.tool) for player, number, record in waiting]
+    drained = [(player, number, record.dx, record.tool) for player, number, _, record in waiting]
     expected = [
         (2, 2, 2, "hand"),
         (1, 3, 3, "hand"),
@@ -256,5 +256,6 @@ def test_a_queue_keeps_the_newest_inputs_of_each_player_in_order_of_arrival() ->
         (2, 6, 2, "hand"),
     ]
     assert drained == [*expected, (3, 7, -4, "stick")]
+    assert [acknowledged for _, _, acknowledged, _ in waiting] == [52, 53, 54, 55, 56, 0]
     assert len(queue) == 0
     assert queue.drain() == []

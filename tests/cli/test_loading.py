@@ -43,7 +43,7 @@ def why_not(text: str) -> str:
 
 
 def test_the_games_that_come_along_are_found_by_name():
-    assert built_in_games() == ["jungle", "tictactoe"]
+    assert built_in_games() == ["jungle", "swarm", "tictactoe"]
     assert load("jungle").title == "Jungle"
     assert load("tictactoe:TicTacToe").__name__ == "TicTacToe"
 
@@ -82,7 +82,7 @@ def test_an_imported_game_counts_only_when_it_is_named(tmp_path: Path):
 def test_what_is_not_there_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     assert why_not("mygame.py") == "there is no file mygame.py"
-    assert "give a file (mygame.py) or one of: jungle, tictactoe" in why_not("chess")
+    assert "give a file (mygame.py) or one of: jungle, swarm, tictactoe" in why_not("chess")
     write(tmp_path, GAME)
     assert "did you mean the file mygame.py?" in why_not("mygame")
     (tmp_path / "folder.py").mkdir()

@@ -18,6 +18,7 @@ from monkeytown.protocol.messages import (
     Schema,
 )
 from tests.client.arena import EPOCH, Arena
+from tests.vectors.broken_cells import AREA, PLACES, PLACES_SNAPSHOT
 
 
 class Server:
@@ -55,6 +56,34 @@ def test_states_bring_the_tables_up_to_date():
     assert (room.tick, room.epoch) == (1, EPOCH)
     assert [monkey.name for monkey in room.tables["monkeys"]] == ["Ada"]
     assert server.heard == [("state", State(1, True, len(frame)))]
+
+
+def test_a_room_with_an_area_shows_a_part_of_it():
+    server = Server()
+    room = Room(msgspec.convert(PLACES, Schema), server.send, Mirror)
+    assert (room.area, room.view) == (AREA, {})
+    room.receive(messages.decode(PLACES_SNAPSHOT))
+    assert room.view == {0: "near", 1: "near", 2: "far"}
+    first = room.tables["things"].row(0)
+    room.receive(messages.decode(bytes.fromhex("43 04 01 ad02 01 01 01 01 00 00")))  # cell 1 is lost
+    assert room.view == {0: "near", 2: "far"}
+    assert first.alive
+    assert len(room.tables["things"]) == 2
+
+
+def test_a_room_that_is_described_anew_begins_anew():
+    """From all of a room to a part of it and back: another view of the same room."""
+    server = Server()
+    room = server.room()
+    room.receive(messages.decode(server.arena.snapshot()))
+    assert (room.area, room.view) == (None, {})
+    room.load(msgspec.convert(PLACES, Schema))
+    assert (room.tick, room.inputs_sent) == (0, 0)
+    room.receive(messages.decode(PLACES_SNAPSHOT))
+    assert len(room.tables["things"]) == 3
+    room.load(msgspec.convert(server.arena.description, Schema))
+    room.receive(messages.decode(server.arena.snapshot()))
+    assert (room.view, len(room.tables["monkeys"])) == ({}, 1)
 
 
 def test_private_messages_name_the_players_entity():

@@ -9,6 +9,7 @@ from monkeytown.client.shared import SharedMirror, SharedMirrors
 from monkeytown.errors import WireError
 from monkeytown.position import Position
 from tests.client.arena import EPOCH, Arena
+from tests.vectors.broken_cells import PLACES, PLACES_SNAPSHOT
 
 
 @pytest.fixture
@@ -87,3 +88,10 @@ def test_a_room_has_one_mirror_for_as_long_as_somebody_reads(arena: Arena):
     del mirror
     gc.collect()
     assert mirrors(arena.description).position is None
+
+
+def test_readers_who_see_different_parts_share_nothing():
+    mirrors = SharedMirrors()
+    one, other = mirrors(PLACES), mirrors(PLACES)
+    one.apply(PLACES_SNAPSHOT, None)
+    assert (len(one.tables["things"]), len(other.tables["things"])) == (3, 0)

@@ -1,4 +1,4 @@
-"""A game that is seen by area, for the tests of rooms: bees fly where a test sends them, flowers stand, the sun shines for all."""
+"""A game that is seen by area, for the tests of rooms: bees fly, flowers stand, the sun shines for all."""
 
 from __future__ import annotations
 

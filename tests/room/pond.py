@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import numpy
 
 from monkeytown import Entity, Game, Input, Player, Refusal, boolean, fixed, singleton, table, text, uint
 from monkeytown.room.member import Member
@@ -24,6 +25,25 @@ class Lily(Entity):
 class Hop(Input):
     by = fixed(-8, 8, step=1 / 16)
     croak = boolean()
+
+
+class Shoal(Game):
+    """Frogs that hop all at once."""
+
+    input = Hop
+    frogs = table(Frog, capacity=64)
+
+    def on_create(self) -> None:
+        self.batches: list[Any] = []
+
+    def on_join(self, player: Player) -> None:
+        player.entity = self.frogs.spawn(name=player.name, x=100)
+
+    def on_inputs(self, batch: Any) -> None:
+        self.batches.append(list(zip(batch.players, batch.by, batch.slots, strict=True)))
+        if max(batch.by) == 8:
+            raise ValueError("too far")
+        numpy.asarray(self.frogs.x)[batch.slots] = numpy.add(batch.by, 100)
 
 
 class Pond(Game):

@@ -9,12 +9,13 @@ import numpy
 import pytest
 
 from monkeytown import Game, Player, Refusal, table
-from monkeytown._core.timing import PARTS, Stopwatch, Timing
-from monkeytown.errors import FieldError
+from monkeytown._core.timing import PARTS, Course, Stopwatch, Timing
+from monkeytown.errors import FieldError, HookError
 from monkeytown.position import Position
-from monkeytown.room.room import INPUTS_PER_TICK, ROOM_CLOSED, ROOM_FAILED, Room
+from monkeytown.room.inputs import INPUTS_PER_TICK
+from monkeytown.room.room import ROOM_CLOSED, ROOM_FAILED, Room
 
-from .pond import Frog, Hop, Pond, Wall, a_room, errors, game_events, joined, told
+from .pond import Frog, Hop, Pond, Shoal, Wall, a_room, errors, game_events, joined, told
 
 
 def hop(room: Room, member: Any, by: float = 0.0, number: int = 1, croak: bool = False) -> None:
@@ -54,12 +55,11 @@ class TestTheTick:
             def on_tick(self, dt: float) -> None:
                 spent["now"] += 100
 
-        watch = Stopwatch(Timing(), lambda: spent["now"])
+        watch = Stopwatch(Timing(), Course(lambda: spent["now"]))
         room = a_room(Slow, stopwatch=watch)
         (frog,) = joined(room, "Ada")
         for number in (1, 2):
             hop(room, frog, number=number)
-        watch.start()
         room.step()
         room.step()
         assert watch.finish() == 2 * 3 + 2 * 20 + 2 * 100
@@ -72,9 +72,8 @@ class TestTheTick:
         }
 
     def test_a_room_without_ticks_has_fewer_parts(self) -> None:
-        watch = Stopwatch(Timing(), lambda: 0)
+        watch = Stopwatch(Timing(), Course(lambda: 0))
         room = a_room(Wall, stopwatch=watch)
-        watch.start()
         room.step()
         watch.finish()
         assert [name for name, part in zip(PARTS, watch.timing.parts, strict=True) if sum(part.counts)] == [
@@ -136,6 +135,50 @@ class TestTheTick:
         room.step()
         assert seen == ["Ada"]
         assert room.kicked == [(ada, "once is enough")]
+
+    def test_inputs_may_come_all_at_once(self) -> None:
+        room = a_room(Shoal)
+        ada, bob, _ = joined(room, "Ada", "Bob", "Cid")
+        room.step()
+        assert room.game.batches == []  # nobody has sent anything
+        for member, by, number in ((ada, 1, 1), (bob, 2, 1), (ada, 3, 2)):
+            hop(room, member, by, number=number)
+        room.step()
+        room.step()
+        assert room.game.batches == [[(1, 1.0, 0), (2, 2.0, 1), (1, 3.0, 0)]]
+        assert [frog.x for frog in room.game.frogs] == [103, 102, 100]
+        assert (ada.input, bob.input) == (2, 1)
+        hop(room, ada, 1, number=3)
+        hop(room, bob, 1, number=2)
+        room.leave("Ada")
+        room.step()
+        assert room.game.batches[1:] == [[(2, 1.0, 1)]]
+
+    def test_an_error_in_all_at_once_names_its_hook(self) -> None:
+        room = a_room(Shoal)
+        [ada] = joined(room, "Ada")
+        hop(room, ada, 8)
+        room.step()
+        assert room.closed is not None
+        assert isinstance(room.closed.error, HookError)
+        assert room.closed.error.hook == "on_inputs"
+        assert "too far" in str(room.closed.error)
+
+    @pytest.mark.parametrize("game", [Pond, Shoal])
+    def test_a_player_has_seen_what_its_newest_input_says(self, game: type[Game]) -> None:
+        room = a_room(game)
+        [ada] = joined(room, "Ada")
+        player = ada.player
+        assert player.seen_tick == 0
+        assert room.inputs is not None
+        room.inputs.push_message(ada.number, room.inputs.layout.pack(Hop(), 1, 17))
+        room.step()
+        assert player.seen_tick == 17
+        room.act("Ada", {"by": 1}, 2)  # says nothing of what was seen
+        room.step()
+        assert player.seen_tick == 17
+        room.leave("Ada")
+        assert player.seen_tick == 0
 
     def test_a_refused_input_is_an_error_for_one_player(self) -> None:
         room = a_room(Pond)

@@ -24,7 +24,7 @@ class Work:
         self.clock = clock
         self.durations = defaultdict(int, durations)
         self.timing = Timing()
-        self.stopwatch: Stopwatch = clock.ticker.stopwatch(self.timing)
+        self.stopwatch: Stopwatch = Stopwatch(self.timing, clock.ticker.course)
         self.steps = 0
         self.sent: list[int] = []
         """The step after which each state was sent."""
@@ -42,7 +42,6 @@ class Work:
         self.spend("send", SEND)
 
     def spend(self, what: str, part: int, times: int = 1) -> None:
-        self.stopwatch.start()
         self.clock.ns += self.durations[what] * times
         self.stopwatch.lap(part)
 

@@ -44,6 +44,8 @@ def test_every_limit_can_be_set_and_everything_is_explained() -> None:
         {"origins": "example.com"},
         {"origins": "https://example.com/"},
         {"origins": "*"},
+        {"max_stride": 0},
+        {"max_stride": 4},
         {"origins": "https://"},
     ],
 )
@@ -71,8 +73,16 @@ def test_beyond_loopback_with_a_secret() -> None:
     Settings(host="0.0.0.0", secret="x" * MIN_SECRET_BYTES).check()  # type: ignore[arg-type]
 
 
+def test_beyond_loopback_a_token_for_metrics_is_long() -> None:
+    secret = "x" * MIN_SECRET_BYTES
+    with pytest.raises(StartError, match="MONKEYTOWN_METRICS_TOKEN"):
+        Settings(host="0.0.0.0", secret=secret, metrics_token="short").check()  # type: ignore[arg-type]
+    Settings(host="0.0.0.0", secret=secret, metrics_token=secret).check()  # type: ignore[arg-type]
+    Settings(metrics_token="short").check()  # type: ignore[arg-type]
+
+
 def test_a_secret_is_not_shown() -> None:
-    settings = Settings(secret="very secret indeed")  # type: ignore[arg-type]
+    settings = Settings(secret="very secret indeed", metrics_token="very secret too")  # type: ignore[arg-type]
     assert "very secret" not in repr(settings)
     assert "very secret" not in str(settings.model_dump())
 

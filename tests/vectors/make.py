@@ -85,10 +85,11 @@ Scenario = Callable[[], Recorder]
 
 
 def all_documents() -> dict[str, dict[str, Any]]:
-    from tests.vectors import broken, scenarios, sessions
+    from tests.vectors import broken, broken_cells, scenarios, sessions
 
     every = scenarios.SCENARIOS | sessions.SCENARIOS
-    return {name: scenario().document(name) for name, scenario in every.items()} | broken.documents()
+    made = {name: scenario().document(name) for name, scenario in every.items()}
+    return made | broken.documents() | broken_cells.documents()
 
 
 def text_of(document: dict[str, Any]) -> str:

@@ -41,6 +41,7 @@ cdef class Layout:
 cdef struct Entry:
     int32_t player
     uint32_t number
+    int64_t acknowledged
     double numbers[MAX_INPUT_FIELDS]
 
 

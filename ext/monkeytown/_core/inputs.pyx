@@ -222,10 +222,11 @@ cdef class Queue:
         """Queues a whole `player_input` message; its number and acknowledged tick are left in `pushed_…`."""
         cdef Entry entry
         cdef int result = self.layout.read(
-            message, length, &entry.number, &self.pushed_acknowledged, entry.numbers)
+            message, length, &entry.number, &entry.acknowledged, entry.numbers)
         if result != PUSHED:
             return result
         entry.player = player
+        self.pushed_acknowledged = entry.acknowledged
         self.place(player)[0] = entry
         self.pushed_number = entry.number
         self.count += 1
@@ -244,13 +245,13 @@ cdef class Queue:
     def put(self, int player, uint32_t number, Record record not None):
         """Queues an input that did not come in the packed layout."""
         cdef Entry *entry = self.place(player)
-        entry.player, entry.number = player, number
+        entry.player, entry.number, entry.acknowledged = player, number, 0
         memcpy(entry.numbers, record.numbers, sizeof(entry.numbers))
         self.count += 1
         self.waiting[player] += 1
 
     def drain(self):
-        """All that wait, in order: (player, number, record). The queue is then empty."""
+        """All that wait, in order: (player, number, acknowledged tick, record). The queue is then empty."""
         cdef Py_ssize_t i
         cdef Record record
         cdef object input_class = self.layout.input_class
@@ -258,7 +259,8 @@ cdef class Queue:
         for i in range(self.count):
             record = input_class.__new__(input_class)
             memcpy(record.numbers, self.entries[i].numbers, self.layout.count * sizeof(double))
-            drained.append((self.entries[i].player, self.entries[i].number, record))
+            drained.append((
+                self.entries[i].player, self.entries[i].number, self.entries[i].acknowledged, record))
             self.waiting[self.entries[i].player] = 0
         self.count = 0
         return drained

@@ -2,6 +2,7 @@ from libc.stdint cimport int32_t, int64_t, uint16_t, uint32_t, uint64_t
 
 from monkeytown._core.columns cimport Column
 from monkeytown._core.fields cimport Field, Holder
+from monkeytown._core.past cimport Past
 from monkeytown._core.rows cimport Rows
 
 
@@ -20,6 +21,7 @@ cdef class Table:
     cdef readonly bint has_private
     cdef Rows rows
     cdef readonly tuple columns
+    cdef Past past                 # None: the table keeps none
     cdef list handles              # Row by slot, made when first asked for
     cdef bint pinned               # memory was lent out: the arrays must no longer move
     cdef int32_t *fresh            # scratch for the quantised values of one lane

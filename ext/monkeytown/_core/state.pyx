@@ -11,7 +11,7 @@ from libc.string cimport memmove, memset
 from monkeytown._core.columns cimport Places
 from monkeytown._core.fields cimport OBJECT, REAL, REF
 from monkeytown._core.rows cimport MAX_ROWS, resize
-from monkeytown.errors import FieldError, Gone, SchemaError, TableFull
+from monkeytown.errors import FieldError, Gone, NoSuchTick, SchemaError, TableFull
 
 cdef enum:
     FIRST_ROWS = 16          # room for so many rows at first; doubled as they fill
@@ -31,7 +31,7 @@ cdef class Table:
     the field `x`.
     """
 
-    def __cinit__(self, str name not None, entity not None, int32_t capacity, bint single=False):
+    def __cinit__(self, str name not None, entity not None, int32_t capacity, bint single=False, int rewind=0):
         if not 1 <= capacity <= MAX_ROWS:
             raise SchemaError(f"table {name}: a capacity goes from 1 to {MAX_ROWS}")
         self.name = name
@@ -50,6 +50,8 @@ cdef class Table:
         self.columns = tuple(columns)
         if not columns:
             raise SchemaError(f"{entity.__name__} has no fields")
+        if rewind:
+            self.past = Past(name, entity, self.columns, rewind + 1)
         self.grow(1)
 
     def __dealloc__(self):
@@ -243,6 +245,12 @@ cdef class Table:
 
     # ---- time ----
 
+    def at(self, int64_t tick, *, bint clamp=False):
+        """The table as readers had it at a tick. NoSuchTick if that is not kept, or with `clamp` the nearest that is."""
+        if self.past is None:
+            raise NoSuchTick(f"table {self.name} keeps no past: table({self.entity.__name__}, rewind=seconds)")
+        return self.past.at(tick, clamp)
+
     cdef int32_t stamp_of(self, int64_t tick) noexcept:
         """A tick as a stamp; ticks before the origin are all alike."""
         return <int32_t>(tick - self.origin) if tick > self.origin else 0
@@ -292,7 +300,10 @@ cdef class Table:
                 for slot in self.entered:
                     column.enter(lane, slot, self.fresh[slot], stamp)
                 changed = column.compare(lane, self.fresh, stamp, &motion) or changed
-        return self.finish(tick, changed, motion != 0)
+        self.finish(tick, changed, motion != 0)
+        if self.past is not None:
+            self.past.keep(tick, self.rows)
+        return 0
 
     cdef int finish(self, int64_t tick, bint changed, bint moving) except -1:
         changed = self.bury(tick) or changed

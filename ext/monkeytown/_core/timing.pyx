@@ -1,7 +1,7 @@
 """Where the time of a tick goes: laps of a stopwatch, kept in buckets.
 
 Knows durations and the parts of a tick; not what is done in them, nor whose tick it is. A lap costs one look at the clock
-and an addition: nothing is allocated, and nothing is put into buckets before the turn is over.
+and an addition; nothing is put into buckets before the turn is over.
 """
 
 from libc.stdint cimport int64_t, uint64_t
@@ -69,19 +69,15 @@ cdef class Timing:
         return tuple([self._overruns[part] for part in range(PART_COUNT)])
 
 
-cdef class Stopwatch:
-    """Measures the turns of one room. `now` gives nanoseconds; without it the monotonic clock does."""
+cdef class Course:
+    """The time that the stopwatches of one thread measure, one after another: each lap begins where the last one ended,
+    whosever it was. `now` gives nanoseconds; without it the monotonic clock does.
+    """
 
-    cdef readonly Timing timing
-    cdef readonly int64_t taken          # nanoseconds of the turn that was finished last
     cdef object _now
-    cdef int64_t _since
-    cdef int64_t _spent[PART_COUNT]
-    cdef unsigned _parts                 # which had a lap in this turn
-    cdef int _longest
+    cdef int64_t since
 
-    def __init__(self, Timing timing not None, now=None) -> None:
-        self.timing = timing
+    def __init__(self, now=None) -> None:
         self._now = now
 
     cdef int64_t read(self) except? -1:
@@ -92,16 +88,32 @@ cdef class Stopwatch:
         return <int64_t> t.tv_sec * 1000000000 + t.tv_nsec
 
     def start(self) -> None:
-        """What was done since the last lap does not count."""
-        self._since = self.read()
+        """What was done since the last lap is nobody's."""
+        self.since = self.read()
+
+
+cdef class Stopwatch:
+    """Measures the turns of one room."""
+
+    cdef readonly Timing timing
+    cdef readonly int64_t taken          # nanoseconds of the turn that was finished last
+    cdef Course _course
+    cdef int64_t _spent[PART_COUNT]
+    cdef unsigned _parts                 # which had a lap in this turn
+    cdef int _longest
+
+    def __init__(self, Timing timing not None, Course course not None) -> None:
+        self.timing = timing
+        self._course = course
 
     def lap(self, int part) -> None:
         """The time since the last lap, or the start, went into this part."""
-        cdef int64_t now = self.read()
+        cdef int64_t now
         if not 0 <= part < PART_COUNT:
             raise ValueError(f"a tick has no part {part}")
-        self._spent[part] += now - self._since
-        self._since = now
+        now = self._course.read()
+        self._spent[part] += now - self._course.since
+        self._course.since = now
         self._parts |= <unsigned> 1 << part
 
     def finish(self, int64_t lateness=-1) -> int:

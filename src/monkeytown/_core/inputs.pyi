@@ -45,5 +45,5 @@ class Queue:
     def put(self, player: int, number: int, record: Record) -> None:
         """Queues an input that did not come in the packed layout."""
 
-    def drain(self) -> list[tuple[int, int, Record]]:
-        """All that wait, in order: (player, number, record). The queue is then empty."""
+    def drain(self) -> list[tuple[int, int, int, Record]]:
+        """All that wait, in order: (player, number, acknowledged tick, record). The queue is then empty."""

@@ -2,11 +2,16 @@
 
 from typing import Any
 
+from monkeytown._core.glimpse import Glimpse
 from monkeytown._core.state import Table
 from monkeytown.position import Position
 
-def apply(frame: bytes, tables: tuple[Table[Any], ...], position: Position | None) -> Position:
+def apply(
+    frame: bytes, tables: tuple[Table[Any], ...], position: Position | None, glimpse: Glimpse | None = None
+) -> Position:
     """Brings tables from `position` (None before the first snapshot) to the frame's position, which it returns.
+
+    `glimpse` is what is known beside the tables of a room with an area.
 
     After a WireError the tables may hold half a message, and only a snapshot may be applied next.
     """

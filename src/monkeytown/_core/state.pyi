@@ -7,6 +7,7 @@ from typing_extensions import disjoint_base
 
 from monkeytown._core.columns import Column
 from monkeytown._core.fields import Holder
+from monkeytown._core.past import Moment
 
 _R = TypeVar("_R", bound=Row)
 _D = TypeVar("_D")
@@ -57,7 +58,9 @@ class Table(Generic[_R]):
     bytes_encoded: int
     """Of this table in all state frames that were encoded: its columns, and which rows they are of."""
 
-    def __new__(cls, name: str, entity: type[_R], capacity: int, single: bool = False) -> Table[_R]: ...
+    def __new__(
+        cls, name: str, entity: type[_R], capacity: int, single: bool = False, rewind: int = 0
+    ) -> Table[_R]: ...
     def __class_getitem__(cls, item: Any, /) -> type[Table[Any]]: ...
     def __getattr__(self, name: str) -> Column: ...
     def column(self, name: str) -> Column:
@@ -86,6 +89,9 @@ class Table(Generic[_R]):
 
     def clear(self) -> None:
         """Ends all rows."""
+
+    def at(self, tick: int, *, clamp: bool = False) -> Moment:
+        """The table as readers had it at a tick. NoSuchTick if that is not kept, or with `clamp` the nearest that is."""
 
     def id_for(self, row: _R | int) -> int: ...
     def bind_ref(self, field: str, target: Table[Any]) -> None: ...

@@ -53,7 +53,7 @@ STOP_TIMEOUT = 3.0
     "--reload", is_flag=True, help="Start anew whenever a Python file in the game's folder changes."
 )
 def run(*, games: tuple[str, ...], bots: int, reload: bool, **flags: Any) -> None:
-    """Serve games: files of your own, or those that come along (jungle, tictactoe).
+    """Serve games: files of your own, or those that come along (jungle, swarm, tictactoe).
 
     Flags come before MONKEYTOWN_* variables; `monkeytown settings` lists all there is to set.
     """

@@ -10,6 +10,7 @@ from math import tau
 from typing import Any, NamedTuple
 
 from monkeytown._core.fields import Field
+from monkeytown._core.glimpse import Glimpse
 from monkeytown._core.inputs import Layout
 from monkeytown._core.mirror import apply
 from monkeytown._core.state import Row, Table
@@ -41,7 +42,7 @@ class Private(NamedTuple):
 
 
 class Mirror:
-    """The tables of one room, built from its schema."""
+    """The tables of one room, built from its schema. `glimpse` says which part of the room is seen; None if that is all."""
 
     keeps_values = True
     """Whether owner-only values of `private` messages are kept in the tables."""
@@ -56,11 +57,13 @@ class Mirror:
                 if field["type"] == "ref":
                     table.bind_ref(field["name"], self._list[field["table"]])
         self.tables = {table.name: table for table in self._list}
+        area = schema.get("area")
+        self.glimpse = None if area is None else Glimpse(area, self._list)
 
     def apply(self, frame: bytes, reader_at: Position | None) -> Applied:
         """Bring a reader who stands at `reader_at` to where `frame` leads; raises WireError if it does not start there."""
         snapshot = is_snapshot(frame)
-        return Applied(apply(frame, self._list, None if snapshot else reader_at), snapshot)
+        return Applied(apply(frame, self._list, None if snapshot else reader_at, self.glimpse), snapshot)
 
     def read_private(self, message: bytes) -> Private:
         """Take in what concerns one player only."""

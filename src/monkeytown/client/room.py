@@ -102,6 +102,17 @@ class Room(Emitter):
         return self.mirror.tables
 
     @property
+    def area(self) -> dict[str, Any] | None:
+        """How the room is divided into cells (docs/reference/wire.md, *Cells*); None if all of it is seen."""
+        area: dict[str, Any] | None = self.schema["area"]
+        return area
+
+    @property
+    def view(self) -> dict[int, str]:
+        """The cells that are seen, `near` or `far`; none if there is no `area`."""
+        return {} if self.mirror.glimpse is None else self.mirror.glimpse.view
+
+    @property
     def tick(self) -> int:
         """The tick of the newest state here."""
         return self.position.tick if self.position else 0

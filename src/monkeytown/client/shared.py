@@ -45,12 +45,17 @@ class SharedMirror(Mirror):
 
 
 class SharedMirrors:
-    """The mirrors of one process, by room. One is forgotten when its last reader is gone."""
+    """The mirrors of one process, by room. One is forgotten when its last reader is gone.
+
+    Of a room with an area everybody sees something else: there each reader has a mirror of its own.
+    """
 
     def __init__(self) -> None:
         self._mirrors: WeakValueDictionary[tuple[str, int], SharedMirror] = WeakValueDictionary()
 
-    def __call__(self, schema: dict[str, Any]) -> SharedMirror:
+    def __call__(self, schema: dict[str, Any]) -> Mirror:
+        if schema.get("area") is not None:
+            return Mirror(schema)
         key = (schema["gameId"], schema["hash"])
         mirror = self._mirrors.get(key)
         if mirror is None:

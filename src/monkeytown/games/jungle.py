@@ -9,6 +9,7 @@ for fifty.
 """
 
 from math import tau
+from typing import Any
 
 from monkeytown import Entity, Game, Input, Player, StartError, angle, boolean, fixed, table, text, uint
 
@@ -106,7 +107,7 @@ class Jungle(Game):
             name=player.name,
         )
         monkey.player = player
-        player.entity, player.slot = monkey, monkey.slot
+        player.entity = monkey
         for column in (*self.by_slot, self.down_until, self.safe_until):
             column[monkey.slot] = 0
         self.breath[monkey.slot] = BREATH
@@ -116,9 +117,9 @@ class Jungle(Game):
         self.monkeys.despawn(player.entity)
         self.look()
 
-    def on_input(self, player: Player, steer: Steer) -> None:
-        self.turns[player.slot] = steer.turn * TURN
-        self.wants[player.slot] = steer.run
+    def on_inputs(self, batch: Any) -> None:
+        self.turns[batch.slots] = np.multiply(batch.turn, TURN)
+        self.wants[batch.slots] = batch.run
 
     def on_tick(self, dt: float) -> None:
         self.x += self.steps_x

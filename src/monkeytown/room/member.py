@@ -4,6 +4,7 @@ to it, and what it sees.
 
 from __future__ import annotations
 
+from monkeytown._core.batch import Seat
 from monkeytown._core.sight import Sight
 from monkeytown._core.state import Row
 from monkeytown.game import Player
@@ -13,16 +14,18 @@ from monkeytown.room.view import EVERYTHING, View
 __all__ = ["Member"]
 
 
-class Member:
-    """One seat in a room. Compared by identity; `number` is that of its player."""
+class Member(Seat):
+    """One seat in a room. Compared by identity; `number` is that of its player.
 
-    __slots__ = ("entity_tick", "input", "outbox", "player", "sight")
+    `input` is the number of the newest input that the rules have seen, 0 before the first.
+    """
+
+    __slots__ = ("entity_tick", "outbox", "player", "sight")
 
     def __init__(self, player: Player, sight: Sight | None = None) -> None:
+        super().__init__(player.number)
         self.player = player
         self.outbox = Outbox()
-        self.input = 0
-        """The number of the newest input that the rules have seen; 0 before the first."""
         self.entity_tick = 0
         """The tick since which `player.entity` is what it is."""
         self.sight = sight
@@ -31,10 +34,6 @@ class Member:
     @property
     def id(self) -> str:
         return self.player.id
-
-    @property
-    def number(self) -> int:
-        return self.player.number
 
     @property
     def view(self) -> View | Sight:

@@ -11,26 +11,23 @@ from typing import Any, NamedTuple
 from monkeytown._core import state, values
 from monkeytown._core.area import Area
 from monkeytown._core.fanout import Group
-from monkeytown._core.inputs import Layout, Queue
 from monkeytown._core.sight import Sight
 from monkeytown._core.timing import COMMIT, ON_INPUT, ON_TICK, TIMERS, Stopwatch
 from monkeytown.errors import ERROR_CODES, FieldError, HookError, Refusal
 from monkeytown.game import Game, Player
 from monkeytown.position import Position, Reason
 from monkeytown.room.encoded import Encoded, Encoding, Reading
+from monkeytown.room.inputs import hand_over, queue_for, record
 from monkeytown.room.member import Member
-from monkeytown.room.names import player_name
 from monkeytown.room.private import Private, private_part
 from monkeytown.room.reading import Reader
 from monkeytown.room.rules import Rules
+from monkeytown.room.seating import Seating
 from monkeytown.room.stage import RoomStage
 from monkeytown.room.view import EVERYTHING, View
 from monkeytown.schema import Schema
 
-__all__ = ["INPUTS_PER_TICK", "ROOM_CLOSED", "ROOM_FAILED", "Closing", "Room"]
-
-INPUTS_PER_TICK = 4
-"""Of one player; when more have come since the last tick, the newest of them count."""
+__all__ = ["ROOM_CLOSED", "ROOM_FAILED", "Closing", "Room"]
 
 # Close codes of docs/reference/errors.md. Both say: do not come back to this room.
 ROOM_FAILED = 4505
@@ -68,7 +65,7 @@ class Room:
         """Whom the rules removed, with the reason, since the host last cleared this."""
         self.touched: set[Member] = set()
         """For whom `private` has something new since the last tick."""
-        self.inputs = _input_queue(self.schema)
+        self.inputs = queue_for(self.schema)
         """Packed inputs, pushed by whoever receives them; None for a game without an `input` class."""
         tables = self.schema.build()
         self.tables = tuple(tables.values())
@@ -76,17 +73,15 @@ class Room:
         self._area = self.schema.divide(tables)
         self._reader = Reader(room_id, self.tables, epoch, self._area)
         self._steps = 0
-        self._last_number = 0
-        self._seats: dict[int, Member] = {}
-        self._players: dict[str, Player] = {}
         self._stage = RoomStage(has_ticks=self.tick_rate > 0)
+        self._seating = Seating(self._stage, self._area)
         self._disposed = False
         self._lap = None if stopwatch is None else stopwatch.lap
         self._rules = Rules(
             game_class,
             stage=self._stage,
             tables=tables,
-            players=self._players,
+            players=self._seating.players,
             room_id=room_id,
             seed=seed,
             max_players=max_players,
@@ -197,11 +192,7 @@ class Room:
             raise Refusal(code="GAME-004")
         if self.is_full:
             raise Refusal(code="GAME-002")
-        self._last_number += 1
-        member = Member(
-            self._new_player(player_id, name), Sight(self._area) if self._area is not None else None
-        )
-        self._seat(member)
+        member = self._seating.seat(player_id, name)
         self._stage.hold()
         try:
             self._rules.call("on_join", member.player)
@@ -210,7 +201,7 @@ class Room:
             if member in self._stage.kicks:
                 raise Refusal(self._stage.kicks[member])
         except Refusal:
-            self._unseat(member)
+            self._seating.unseat(member)
             self._stage.forget(member)
             self._settle()
             raise
@@ -252,7 +243,7 @@ class Room:
         """
         member = self._present(player_id)
         if self.inputs is not None:
-            self.inputs.put(member.number, number, self._record(action))
+            self.inputs.put(member.number, number, record(self.schema, action))
             return
         member.input = number
         try:
@@ -260,26 +251,6 @@ class Room:
         except Refusal as refusal:
             self._stage.refuse(member, refusal)
         self._settle()
-
-    def _record(self, action: dict[str, Any]) -> Any:
-        assert self.schema.input is not None
-        try:
-            return self.schema.input(**action)
-        except Exception as error:  # a client may put anything into its map
-            raise Refusal(f"The input is malformed: {error}", "INPUT-001") from error
-
-    def _new_player(self, player_id: str, name: str | None) -> Player:
-        number = self._last_number
-        return Player(self._stage, player_id, player_name(name, number), number)
-
-    def _seat(self, member: Member) -> None:
-        self.members[member.id] = member
-        self._seats[member.number] = member
-        self._players[member.id] = member.player
-
-    def _unseat(self, member: Member) -> None:
-        del self._seats[member.number]
-        del self._players[member.id]
 
     def _announce(self, new: Member) -> None:
         """The new member hears of everybody, itself included; everybody else hears of the new one."""
@@ -290,7 +261,7 @@ class Room:
         self._stage.post((*others, new), "player_joined", about)
 
     def _remove(self, member: Member) -> None:
-        self._unseat(member)
+        self._seating.unseat(member)
         self._stage.forget(member)
         self.touched.discard(member)
         if self.closed is not None:
@@ -323,7 +294,7 @@ class Room:
             self._steps += 1
             rules.set_time(self._steps / self.tick_rate)
         if self.inputs is not None:
-            rules.take_inputs(self.inputs.drain(), self._seats)
+            hand_over(self.inputs, rules, self._seating, self._stage.kicks)
             if lap is not None:
                 lap(ON_INPUT)
         if self.tick_rate:
@@ -412,22 +383,12 @@ class Room:
         self.game.tick = tick + 1
         self.touched = self._stage.take_reowned(tick)
         if self._has_private:
-            for number in values.changed_owners(self.tables, tick - 1):
-                if number in self._seats:
-                    self.touched.add(self._seats[number])
+            self.touched |= self._seating.numbered(values.changed_owners(self.tables, tick - 1))
         if self._area is not None:
-            self.touched.update(
-                self._seats[number] for number in self._area.moved_owners if number in self._seats
-            )
+            self.touched |= self._seating.numbered(self._area.moved_owners)
 
     def _end(self, closing: Closing) -> None:
         self.closed = closing
         self._stage.timers.clear()
         code = "GAME-006" if closing.error is None else "GAME-005"
         self._stage.post(self.members.values(), "error", {"code": code, "message": closing.reason})
-
-
-def _input_queue(schema: Schema) -> Queue | None:
-    if schema.input is None or schema.input_description is None:
-        return None
-    return Queue(Layout(schema.input, schema.input_description["hash"]), INPUTS_PER_TICK)

@@ -73,15 +73,21 @@ class Rules:
                 raise Refusal(code="GAME-002") from error
             return self.fail(hook, call, error)
 
-    def take_inputs(self, drained: Iterable[tuple[int, int, Any]], seats: Mapping[int, Member]) -> None:
+    @property
+    def take_batches(self) -> bool:
+        """Whether inputs go to `on_inputs`."""
+        return type(self.game).on_inputs is not Game.on_inputs
+
+    def take_inputs(self, drained: Iterable[tuple[int, int, int, Any]], seats: Mapping[int, Member]) -> None:
         """Calls `on_input` for each input of somebody who is still here."""
         on_input = self.game.on_input
         kicks = self._stage.kicks
-        for number, input_number, record in drained:
+        for number, input_number, seen_tick, record in drained:
             member = seats.get(number)
             if member is None or member in kicks:
                 continue
             member.input = input_number
+            member.seen_tick = seen_tick or member.seen_tick
             try:
                 on_input(member.player, record)
             except Refusal as refusal:

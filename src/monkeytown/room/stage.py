@@ -76,9 +76,14 @@ class RoomStage:
             if not isinstance(entity, Row):
                 raise TypeError(f"player.entity is a row of a table or None, not {entity!r}")
             entity.owner = player.number
+        member.entity = entity
         if before is not None and before is not entity and before.owner == player.number:
             before.owner = 0
         self.reowned.add(member)
+
+    def seen_tick(self, player: Player) -> int:
+        member = self._member(player)
+        return 0 if member is None else member.seen_tick
 
     def look(self, player: Player) -> None:
         member = self._member(player)

@@ -113,7 +113,6 @@ class HostedRoom:
     def step(self, steps: int) -> None:
         """Moves the room by that many ticks."""
         room = self.room
-        self._stopwatch.start()
         try:
             for _ in range(steps):
                 room.step()
@@ -128,7 +127,6 @@ class HostedRoom:
 
     def prepare(self) -> None:
         """Makes ready what brings whoever reads to now, once, however many ticks that is."""
-        self._stopwatch.start()
         try:
             if self._untold:
                 self.room.touched |= self._untold
@@ -140,7 +138,6 @@ class HostedRoom:
         self._stopwatch.lap(ENCODE)
 
     def send(self) -> None:
-        self._stopwatch.start()
         try:
             for audience in self.audiences:
                 audience.send()
@@ -181,7 +178,7 @@ class HostedRoom:
         if self.room.tick_rate or self._ended:
             return
         now = self._host.now()
-        self._stopwatch.start()
+        self._host.ticker.course.start()
         self.room.advance(now - self._advanced)
         self._advanced = now
 
@@ -319,7 +316,7 @@ class Host:
 
     def open_room(self, game_name: str) -> HostedRoom:
         """A new room. Its id cannot be guessed; its dice are nobody's."""
-        stopwatch = self.ticker.stopwatch(self.metrics.games[game_name].timing)
+        stopwatch = Stopwatch(self.metrics.games[game_name].timing, self.ticker.course)
         room = Room(
             self.games[game_name],
             room_id=secrets.token_urlsafe(16),

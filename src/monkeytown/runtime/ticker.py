@@ -23,7 +23,7 @@ from typing import Protocol
 import structlog
 
 from monkeytown._core import clock
-from monkeytown._core.timing import Stopwatch, Timing
+from monkeytown._core.timing import Course, Stopwatch
 from monkeytown.runtime.metrics import Metrics
 from monkeytown.runtime.shedding import Shedding
 
@@ -190,6 +190,8 @@ class Ticker:
     ) -> None:
         self.metrics = metrics or Metrics()
         self.shedding = shedding or Shedding(max_stride=1)
+        self.course = Course(None if now is clock.now else now)
+        """What stopwatches measure, by the ticker's own clock."""
         self._now = now
         self._cpu = cpu
         self._origin = now()
@@ -210,10 +212,6 @@ class Ticker:
         while self._queue and not self._queue[0][2].active:
             heappop(self._queue)
         return self._queue[0][0] if self._queue else None
-
-    def stopwatch(self, timing: Timing) -> Stopwatch:
-        """One that goes by the ticker's own clock."""
-        return Stopwatch(timing, None if self._now is clock.now else self._now)
 
     def add(
         self,
@@ -249,6 +247,7 @@ class Ticker:
         self._running = True
         late: list[Beat] = []
         began = now = self._now()
+        self.course.start()
         try:
             while (deadline := self.next_deadline) is not None and deadline <= now:
                 _, _, beat = heappop(self._queue)

@@ -1,0 +1,26 @@
+from libc.stdint cimport int32_t, int64_t, uint32_t
+
+from monkeytown._core.arrays cimport Array
+from monkeytown._core.inputs cimport Layout, Queue
+
+
+cdef class Seat:
+    cdef readonly int32_t number
+    cdef public uint32_t input
+    cdef public int64_t seen_tick
+    cdef public object entity
+
+
+cdef class Batch:
+    cdef Layout layout
+    cdef Array players_
+    cdef Array numbers_
+    cdef Array ticks_
+    cdef Array slots_
+    cdef list senders              # Seat of each input
+    cdef list columns              # Array by place of the field
+
+    cdef int take(self, Queue queue, list seats, object absent) except -1
+    cdef int make(self, Layout layout, Py_ssize_t most) except -1
+    cdef int trim(self, Py_ssize_t count) noexcept
+    cdef list arrays(self)

@@ -1,0 +1,196 @@
+"""Batches: all inputs of a tick as columns, one number of each per input, and no Python object for any of them.
+
+Knows the queue, and of a player what its `Seat` holds; knows nothing of rooms. A batch owns its memory: what a game keeps of
+it beyond the tick stays readable and does not change.
+"""
+
+from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
+from libc.stdint cimport uint8_t
+from libc.string cimport memcpy
+
+from monkeytown._core.arrays cimport new_array
+from monkeytown._core.fields cimport BOOL, Field, INTEGER, REAL
+from monkeytown._core.inputs cimport Entry
+from monkeytown._core.state cimport Row, Table
+
+
+cdef class Seat:
+    """What compiled code has to know of a player who sends inputs."""
+
+    def __init__(self, int32_t number):
+        if number < 0:
+            raise ValueError("a player's number is not negative")
+        self.number = number
+
+
+cdef class Seats:
+    """Seats by the player's number."""
+
+    cdef list by_number
+
+    def __init__(self):
+        self.by_number = []
+
+    def add(self, Seat seat not None):
+        missing = seat.number + 1 - len(self.by_number)
+        if missing > 0:
+            self.by_number.extend([None] * missing)
+        self.by_number[seat.number] = seat
+
+    def remove(self, Seat seat not None):
+        if seat.number < len(self.by_number):
+            self.by_number[seat.number] = None
+
+    def drain(self, Queue queue not None, absent=()):
+        """All that wait, in order, as a Batch; the queue is then empty.
+
+        What comes from players without a seat, or from those in `absent`, is left out. Each seat knows afterwards the
+        number of its newest input and the tick that it had seen.
+        """
+        cdef Batch batch = Batch.__new__(Batch)
+        batch.take(queue, self.by_number, absent if absent else None)
+        return batch
+
+
+cdef class Batch:
+    """The inputs of one tick in order of arrival. `batch.turn` is the column of the field `turn`."""
+
+    def __cinit__(self):
+        self.senders, self.columns = [], []
+        self.make(None, 0)
+
+    cdef int make(self, Layout layout, Py_ssize_t most) except -1:
+        cdef Field field
+        self.players_, self.numbers_ = new_array(c"i", most), new_array(c"I", most)
+        self.ticks_, self.slots_ = new_array(c"q", most), new_array(c"i", most)
+        if layout is None:
+            return 0
+        self.layout = layout
+        for field in layout.input_class.fields():
+            self.columns.append(new_array(
+                c"d" if field.storage == REAL else c"q" if field.storage == INTEGER else c"?" if field.kind == BOOL
+                else c"B", most))
+        return 0
+
+    cdef int trim(self, Py_ssize_t count) noexcept:
+        """Fewer have come through than there was room for. Nothing is lent out yet."""
+        cdef Array array
+        self.players_.count = self.numbers_.count = self.ticks_.count = self.slots_.count = count
+        for place in range(PyList_GET_SIZE(self.columns)):
+            array = <Array>PyList_GET_ITEM(self.columns, place)
+            array.count = count
+        return 0
+
+    cdef int take(self, Queue queue, list seats, object absent) except -1:
+        cdef Py_ssize_t i, count = 0, known = PyList_GET_SIZE(seats)
+        cdef int32_t *kept
+        cdef Entry *entry
+        cdef Array places = new_array(c"i", queue.count)
+        cdef Seat seat
+        self.make(queue.layout, queue.count)
+        kept = <int32_t *>places.data
+        for i in range(queue.count):
+            entry = queue.entries + i
+            queue.waiting[entry.player] = 0
+            if entry.player >= known or PyList_GET_ITEM(seats, entry.player) == <void *>None:
+                continue
+            seat = <Seat>PyList_GET_ITEM(seats, entry.player)
+            if absent is not None and seat in absent:
+                continue
+            seat.input = entry.number
+            if entry.acknowledged:
+                seat.seen_tick = entry.acknowledged
+            (<int32_t *>self.players_.data)[count] = entry.player
+            (<uint32_t *>self.numbers_.data)[count] = entry.number
+            (<int64_t *>self.ticks_.data)[count] = entry.acknowledged
+            (<int32_t *>self.slots_.data)[count] = slot_of(seat)
+            self.senders.append(seat)
+            kept[count] = <int32_t>i
+            count += 1
+        for i in range(PyList_GET_SIZE(self.columns)):
+            fill(<Array>PyList_GET_ITEM(self.columns, i), queue.entries, kept, count, <int>i)
+        queue.count = 0
+        self.trim(count)
+        return 0
+
+    def __len__(self):
+        return self.players_.count
+
+    def __getattr__(self, str name):
+        try:
+            return self.column(name)
+        except KeyError:
+            raise AttributeError(f"an input has no field {name!r}") from None
+
+    def column(self, str name not None):
+        """The column of a field, also of one whose name `batch.name` means something else by. KeyError if there is none."""
+        field = getattr(self.layout.input_class, name, None) if self.layout is not None else None
+        if isinstance(field, Field):
+            return memoryview(self.columns[(<Field>field).index])
+        raise KeyError(name)
+
+    def of(self, Table table not None):
+        """The inputs of those alone whose entity is in this table, so that every slot is one of its rows."""
+        cdef Py_ssize_t i, count = 0
+        cdef Seat seat
+        cdef Batch part = Batch.__new__(Batch)
+        cdef int32_t *slots = <int32_t *>self.slots_.data
+        cdef Array source, target, places = new_array(c"i", len(self))
+        cdef int32_t *kept = <int32_t *>places.data
+        for i in range(self.players_.count):
+            seat = self.senders[i]
+            if slots[i] >= 0 and slot_of(seat) == slots[i] and (<Row>seat.entity).table_ is table:
+                kept[count] = <int32_t>i
+                part.senders.append(seat)
+                count += 1
+        part.make(self.layout, count)
+        for source, target in zip(self.arrays(), part.arrays()):
+            for i in range(count):
+                memcpy(target.data + i * target.itemsize, source.data + kept[i] * source.itemsize, target.itemsize)
+        return part
+
+    cdef list arrays(self):
+        return [self.players_, self.numbers_, self.ticks_, self.slots_, *self.columns]
+
+    @property
+    def players(self):
+        """The numbers of the players who sent them: int32."""
+        return memoryview(self.players_)
+
+    @property
+    def numbers(self):
+        """Each player's own count of its inputs: uint32."""
+        return memoryview(self.numbers_)
+
+    @property
+    def ticks(self):
+        """The newest tick that the sender had applied when it sent this, 0 for none: int64."""
+        return memoryview(self.ticks_)
+
+    @property
+    def slots(self):
+        """Where the sender's `player.entity` stands in its table, -1 without one: int32."""
+        return memoryview(self.slots_)
+
+    def __repr__(self):
+        return f"<{len(self)} inputs>"
+
+
+cdef int32_t slot_of(Seat seat) noexcept:
+    if not isinstance(seat.entity, Row) or not (<Row>seat.entity).live:
+        return -1
+    return (<Row>seat.entity).slot_
+
+
+cdef int fill(Array column, const Entry *entries, const int32_t *kept, Py_ssize_t count, int place) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef double number
+    for i in range(count):
+        number = entries[kept[i]].numbers[place]
+        if column.itemsize == 1:
+            (<uint8_t *>column.data)[i] = <uint8_t>number
+        elif column.format[0] == c"d":
+            (<double *>column.data)[i] = number
+        else:
+            (<int64_t *>column.data)[i] = <int64_t>number
+    return 0

@@ -1,0 +1,72 @@
+"""Batches: all inputs of a tick as columns."""
+
+from collections.abc import Container
+from typing import Any
+
+from typing_extensions import disjoint_base
+
+from monkeytown._core.inputs import Queue
+from monkeytown._core.state import Table
+
+@disjoint_base
+class Seat:
+    """What compiled code has to know of a player who sends inputs."""
+
+    input: int
+    """The number of the newest input that was taken; 0 before the first."""
+    seen_tick: int
+    """The newest tick that its sender had applied when it sent it; 0 before the first."""
+    entity: Any
+    """The row that stands for the player, or None."""
+
+    def __init__(self, number: int) -> None: ...
+    @property
+    def number(self) -> int: ...
+
+@disjoint_base
+class Seats:
+    """Seats by the player's number."""
+
+    def __init__(self) -> None: ...
+    def add(self, seat: Seat) -> None: ...
+    def remove(self, seat: Seat) -> None: ...
+    def drain(self, queue: Queue, absent: Container[Seat] = ()) -> Batch:
+        """All that wait, in order; the queue is then empty.
+
+        What comes from players without a seat, or from those in `absent`, is left out.
+        """
+
+@disjoint_base
+class Batch:
+    """The inputs of one tick in order of arrival, one number of each per input.
+
+    `batch.turn` is the column of the field `turn`: float64 for `fixed` and `angle`, int64 for `uint` and `sint`, booleans for
+    `bool`, one byte for `enum` (the place of the name).
+
+    Columns are views of memory that is the batch's own: NumPy shares it, and what a game keeps does not change.
+    """
+
+    def __new__(cls) -> Batch: ...
+    def __len__(self) -> int: ...
+    def __getattr__(self, name: str) -> memoryview[Any]: ...
+    def column(self, name: str) -> memoryview[Any]:
+        """The column of a field, also of one whose name means something else on a batch. KeyError if there is none."""
+
+    def of(self, table: Table[Any]) -> Batch:
+        """The inputs of those alone whose entity is in this table, so that every slot is one of its rows."""
+
+    @property
+    def players(self) -> memoryview[int]:
+        """The numbers of the players who sent them: int32."""
+
+    @property
+    def numbers(self) -> memoryview[int]:
+        """Each player's own count of its inputs: uint32."""
+
+    @property
+    def ticks(self) -> memoryview[int]:
+        """The newest tick that the sender had applied when it sent this, 0 for none: int64."""
+
+    @property
+    def slots(self) -> memoryview[int]:
+        """Where the sender's `player.entity` stands in its table, -1 without one: int32."""
