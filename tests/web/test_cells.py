@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 from tests.model import FieldSpec, TableSpec
-from tests.twin import EPOCH, Twin, declared_game, schema_message
+from tests.twin import EPOCH, Twin
 from tests.vectors.make import plain, text_of
 
-from monkeytown import schema, views
+from monkeytown import views
 from monkeytown._core.sight import Sight
 
 APPLY = Path(__file__).parent / "vectors.test.mjs"
@@ -51,11 +51,7 @@ class World(Twin):
     """Dots that drift, turn, jump, come and go; stones that are pushed at times."""
 
     def __init__(self, seed: int, view: views.AreaView) -> None:
-        super().__init__(SPECS)
-        game = declared_game(SPECS)
-        game.view = view
-        self.schema = schema.Schema(game)
-        self.map = schema_message(self.schema)
+        super().__init__(SPECS, view=view)
         area = self.schema.divide(self.by_name)
         assert area is not None
         self.area = area
