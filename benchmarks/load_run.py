@@ -127,7 +127,7 @@ class Load:
             server, load, server_core, load_core = (
                 (now - then) / took for now, then in zip(spent(), before, strict=True)
             )
-        return Measured(json.loads(line), server, load, max(server_core - server, load_core - load))
+        return Measured(json.loads(line), server, load, max(0.0, server_core - server, load_core - load))
 
 
 def monkeytown_load(program: Path, game: str, clients: int, seconds: float, *more: object) -> Load:
