@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from monkeytown import Entity, Game, Player, SchemaError, Timer, singleton, uint
+from monkeytown import Entity, Game, Player, SchemaError, Timer, everything, singleton, uint
 from monkeytown.game import HOOKS, MAX_TICK_RATE
 from monkeytown.games.jungle import Jungle
 from monkeytown.room.room import Room
@@ -46,7 +46,8 @@ class TestAGameClass:
             ({"max_players": -1}, r"Made\.max_players is -1"),
             ({"max_players": "many"}, r"Made\.max_players"),
             ({"on_auth": lambda self: None}, r"Made\.on_auth: this name is reserved"),
-            ({"view": lambda self, player: None}, r"Made\.view: this name is reserved"),
+            ({"view": lambda self, player: None}, r"Made\.view is <function .*: use area"),
+            ({"view": everything(delay=2)}, r"Made\.view is Everything\(delay=2\.0\): use area"),
             ({"on_jion": lambda self, player: None}, "did you mean on_join"),
             ({"on_ticks": lambda self, dt: None}, "did you mean on_tick"),
         ],

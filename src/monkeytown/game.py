@@ -122,9 +122,16 @@ class Player:
 
     @view.setter
     def view(self, view: Everything | None) -> None:
-        if view != self._view:
-            self._view = view
+        if view is not None and not isinstance(view, Everything):
+            raise TypeError(f"player.view is everything(), everything(delay=…) or None, not {view!r}")
+        before, self._view = self._view, view
+        if view == before:
+            return
+        try:
             self._stage.show(self)
+        except SchemaError:
+            self._view = before
+            raise
 
     def send(self, event: str, data: object = None) -> None:
         """Sends an event to this player alone; it arrives in order and is not lost.

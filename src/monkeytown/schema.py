@@ -193,7 +193,7 @@ class Schema:
             return None
         inside = [(number, tables[self.specs[number].name], "x", "y") for number in self.area["tables"]]
         outside = [
-            (n, tables[spec.name]) for n, spec in enumerate(self.specs) if spec.name not in self.view.tables
+            (n, tables[spec.name]) for n, spec in enumerate(self.specs) if spec.name not in self.view.names
         ]
         grid = {name: self.area[name] for name in ("columns", "rows", "x", "y", "size")}
         view = self.view
@@ -210,11 +210,13 @@ class Schema:
         """The `area` of docs/reference/wire.md, section 3."""
         specs = {spec.name: (number, spec) for number, spec in enumerate(self.specs)}
         places = []
-        for name in view.tables:
+        if len(set(view.names)) < len(view.names):
+            raise SchemaError(f"{self.name}.view takes each table once")
+        for name in view.names:
             if name not in specs or isinstance(specs[name][1], SingletonSpec):
                 raise SchemaError(f"{self.name}.view: {name} is no table of the game")
             places.append(place_fields(name, {field.name: field for field in specs[name][1].entity.fields()}))
-        return {"tables": sorted(specs[name][0] for name in view.tables), **view.grid(places)._asdict()}
+        return {"tables": sorted(specs[name][0] for name in view.names), **view.grid(places)._asdict()}
 
     def _describe_table(self, spec: _Spec[Any]) -> dict[str, Any]:
         fields = []

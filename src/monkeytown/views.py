@@ -52,10 +52,15 @@ class AreaView(NamedTuple):
     """What is around a player. Made by `area`, which documents the parameters."""
 
     radius: float
-    tables: tuple[str, ...]
+    tables: tuple[Any, ...]
     far: float
     far_every: int
     cell: float
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the tables; those that a class declares have none before the class is made."""
+        return tuple(table if isinstance(table, str) else table.name for table in self.tables)
 
     def grid(self, places: Iterable[tuple[Field[Any], Field[Any]]]) -> Grid:
         """The cells that cover wherever the given (x, y) fields can be."""
@@ -84,11 +89,8 @@ def area(radius: float, *tables: Any, far: float = 0.0, far_every: int = 3, cell
     side of a cell; the default, 1.25 × `radius`, makes a view of 3 × 3 cells, which suits crowds of some dozens
     in sight. Smaller cells cut the view closer and cost more, since each has sections of its own.
     """
-    names = tuple(table if isinstance(table, str) else getattr(table, "name", "") for table in tables)
-    if not names or not all(names):
+    if not tables or not all(isinstance(getattr(table, "name", table), str) for table in tables):
         raise SchemaError("area(radius, table, …) takes at least one table of the game")
-    if len(set(names)) < len(names):
-        raise SchemaError("area(radius, table, …) takes each table once")
     if not (isfinite(radius) and radius > 0):
         raise SchemaError(f"area({radius!r}, …): the radius is above 0")
     if far and not (isfinite(far) and far > radius):
@@ -99,7 +101,7 @@ def area(radius: float, *tables: Any, far: float = 0.0, far_every: int = 3, cell
         raise SchemaError(
             f"area(…, cell={cell!r}): cells of less than an eighth of the radius cost more than they save"
         )
-    return AreaView(float(radius), names, float(far), far_every, float(cell) or radius / (1 - 2 * HYSTERESIS))
+    return AreaView(float(radius), tables, float(far), far_every, float(cell) or radius / (1 - 2 * HYSTERESIS))
 
 
 def place_fields(name: str, fields: Mapping[str, Field[Any]]) -> tuple[Field[Any], Field[Any]]:

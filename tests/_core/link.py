@@ -111,15 +111,16 @@ class Player(Connection):
 
 def payloads(stream: bytes) -> Iterator[bytes]:
     """The payloads of a server's frames."""
-    while stream:
-        length, at = stream[1], 2
+    start = 0
+    while start < len(stream):
+        length, at = stream[start + 1], start + 2
         if length == 126:
-            length, at = int.from_bytes(stream[2:4], "big"), 4
+            length, at = int.from_bytes(stream[at : at + 2], "big"), at + 2
         elif length == 127:
-            length, at = int.from_bytes(stream[2:10], "big"), 10
-        assert len(stream) >= at + length, "a frame is cut off"
-        yield stream[at : at + length]
-        stream = stream[at + length :]
+            length, at = int.from_bytes(stream[at : at + 8], "big"), at + 8
+        start = at + length
+        assert start <= len(stream), "a frame is cut off"
+        yield stream[at:start]
 
 
 def whole(stream: bytes) -> bytes:

@@ -6,6 +6,7 @@ on from the state before, events without a gap, private parts with their own pla
 
 from __future__ import annotations
 
+from contextlib import suppress
 from random import Random
 
 import pytest
@@ -18,6 +19,8 @@ from tests._core.test_connection import ack
 TICKS = 81
 PLAYERS = 50
 WINDOW = 6
+NOTHING = b"nothing" * 100
+FILLER = frame(NOTHING)
 
 
 def resting(tick: int) -> bool:
@@ -48,11 +51,19 @@ class Seat:
         if not self.deaf:
             self.stream += self.player.arrived()
 
+    def fill(self) -> None:
+        """Fills the kernel's buffer with whole frames that mean nothing."""
+        with suppress(BlockingIOError):
+            while True:
+                assert self.player.transport.sock.send(FILLER) == len(FILLER)
+
     def judge(self, *, last: int | None) -> int:
         """`last`: the tick that it must have come to. Returns how many states arrived."""
         at = states = events = 0
         floor = 0
         for payload in payloads(self.stream if last is not None else whole(self.stream)):
+            if payload == NOTHING:
+                continue
             kind, *words = payload.split(b" ", 3)
             if kind == b"S":
                 base, tick = int(words[0]), int(words[1])
@@ -105,6 +116,11 @@ class Disorder:
     def disturb(self) -> None:
         """What may happen while a tick is under way."""
         random = self.random
+        for seat in random.sample(self.seats, 10):
+            seat.read()
+        seat = random.choice(self.seats)
+        if not seat.player.blocked and not seat.deaf:
+            seat.fill()
         if random.random() < 0.3 and len(self.seats) > PLAYERS // 2:
             self.leave(random.choice(self.seats))
             self.join()

@@ -72,3 +72,53 @@ def test_a_broken_socket_is_left_to_the_event_loop(make: Any) -> None:
     player.theirs.close()
     assert tick(group, 1) == 0
     assert group.due(2, 1.0) == []
+
+
+def test_what_is_private_waits_for_a_state_that_found_no_room(make: Any) -> None:
+    group, player = make.group(), make(small=True)
+    handle = group.add(player)
+    tick(group, 1)
+    player.arrived()
+    player.fill()
+    group.due(2, 2.0)
+    group.set_private(handle, 0x02, b"of tick 2")
+    assert group.send(0, frame(b"state 2"), 1, 2) == 0
+    player.arrived()
+    assert group.flush() == 0
+    assert player.private_waits
+    assert tick(group, 3) == 1
+    assert player.read() == [b"state 3"]
+
+
+def test_all_sorts_of_sockets_in_one_room(make: Any) -> None:
+    """Every third breaks, every third has no room, every third gets what it should; and who goes in between is gone."""
+    group, players = make.group(), [make(small=True, raw=at % 5 != 4) for at in range(60)]
+    for player in players:
+        group.add(player)
+    assert tick(group, 1) == 60
+    for player in players:
+        player.arrived()
+    broken, full, fine = players[::3], players[1::3], players[2::3]
+    for player in broken:
+        player.theirs.close()
+    for player in full:
+        player.fill()
+    assert len(group.due(2, 2.0)) == 1
+    gone = fine[::4]
+    numbers = {player.transport.sock.fileno() for player in gone}
+    for player in gone:
+        player.detach()
+        player.transport.sock.close()
+    newcomers = [make() for _ in gone]
+    assert numbers & {player.transport.sock.fileno() for player in newcomers}
+    group.send(0, frame(b"state 2"), 1, 2)
+    group.flush()
+    assert [player.read() for player in fine if player not in gone] == [[b"state 2"]] * (
+        len(fine) - len(gone)
+    )
+    assert [player.arrived() for player in gone + newcomers] == [b""] * (2 * len(gone))
+    for player in full:
+        player.arrived()
+        player.transport.turn()
+        player.arrived()
+    assert sorted(group.due(3, 3.0), key=str) == [(Position(1, 1), 0), (Position(1, 2), 0)]

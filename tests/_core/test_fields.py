@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from monkeytown import fields, schema
+from monkeytown import fields
 from monkeytown._core import delta
 from monkeytown._core.state import Table
 from monkeytown.errors import FieldError, SchemaError

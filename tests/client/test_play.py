@@ -1,7 +1,7 @@
 """The client and the bots against the real server, in the games that come along."""
 
 import asyncio
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 import pytest
@@ -153,3 +153,28 @@ async def test_a_full_room_opens_the_next(server: Serve):
         with pytest.raises(Refusal, match="GAME-002"):
             await bo.join(here.id)
         assert (await bo.join("diaries")).id != here.id
+
+
+async def test_many_players_come_and_go_while_threads_share_the_sends(server: Serve):
+    running = await server(Jungle, send_threads=2)
+    async with AsyncExitStack() as stack:
+
+        async def come(number: int) -> Any:
+            client = await stack.enter_async_context(await connect(running.url, name=f"Monkey {number}"))
+            return await client.join("jungle")
+
+        rooms = await asyncio.gather(*(come(number) for number in range(36)))
+        assert len({room.id for room in rooms}) == 1
+        for turn in range(1, 5):
+            for room in rooms[:6]:
+                room.leave()
+            rooms = rooms[6:] + await asyncio.gather(*(come(100 * turn + number) for number in range(6)))
+            tick = max(room.tick for room in rooms)
+            await settled(lambda tick=tick, rooms=rooms: all(room.tick > tick + 5 for room in rooms))
+        await settled(lambda: all(len(room.players) == 36 for room in rooms))
+        seen: dict[int, Any] = {}
+        for room in rooms:
+            monkeys = {monkey.id: (monkey.name, monkey.x, monkey.y) for monkey in room.tables["monkeys"]}
+            assert seen.setdefault(room.tick, monkeys) == monkeys
+        assert running.front.senders.barriers > 20
+    assert running.front.senders.threads == 2

@@ -9,6 +9,7 @@ import numpy
 import pytest
 
 from monkeytown import Game, Player, Refusal, table
+from monkeytown._core.timing import PARTS, Stopwatch, Timing
 from monkeytown.errors import FieldError
 from monkeytown.position import Position
 from monkeytown.room.room import INPUTS_PER_TICK, ROOM_CLOSED, ROOM_FAILED, Room
@@ -35,6 +36,50 @@ class TestTheTick:
         room.step()
         assert room.game.calls[1:] == [("tick", 2, 0.02, 0.02), ("tick", 3, 0.04, 0.02)]
         assert room.tick == 3
+
+    def test_a_stopwatch_is_told_which_part_took_the_time(self) -> None:
+        spent = {"now": 0}
+
+        class Slow(Pond):
+            def on_create(self) -> None:
+                super().on_create()
+                self.every(1 / 50, self.bell)
+
+            def on_input(self, player: Player, hop: Hop) -> None:
+                spent["now"] += 3
+
+            def bell(self) -> None:
+                spent["now"] += 20
+
+            def on_tick(self, dt: float) -> None:
+                spent["now"] += 100
+
+        watch = Stopwatch(Timing(), lambda: spent["now"])
+        room = a_room(Slow, stopwatch=watch)
+        (frog,) = joined(room, "Ada")
+        for number in (1, 2):
+            hop(room, frog, number=number)
+        watch.start()
+        room.step()
+        room.step()
+        assert watch.finish() == 2 * 3 + 2 * 20 + 2 * 100
+        parts = dict(zip(PARTS, watch.timing.parts, strict=True))
+        assert {name: part.sum for name, part in parts.items() if sum(part.counts)} == {
+            "on_input": 6,
+            "timers": 40,
+            "on_tick": 200,
+            "commit": 0,
+        }
+
+    def test_a_room_without_ticks_has_fewer_parts(self) -> None:
+        watch = Stopwatch(Timing(), lambda: 0)
+        room = a_room(Wall, stopwatch=watch)
+        watch.start()
+        room.step()
+        watch.finish()
+        assert [name for name, part in zip(PARTS, watch.timing.parts, strict=True) if sum(part.counts)] == [
+            "commit"
+        ]
 
     def test_time_does_not_drift(self) -> None:
         room = a_room(Pond)

@@ -14,6 +14,7 @@ from monkeytown.room.member import Member
 from monkeytown.room.room import Room
 from monkeytown.runtime.host import Audience, Host, HostedRoom
 from monkeytown.runtime.limits import Limits
+from monkeytown.runtime.metrics import Traffic
 from monkeytown.runtime.sessions import Session
 from monkeytown.runtime.ticker import SECOND, Ticker
 
@@ -136,6 +137,7 @@ class RecordingAudience(Audience):
 
     def __init__(self, room: Room) -> None:
         self.ticks: list[int] = []
+        self.said = Traffic()
         self._prepared: list[int] = []
 
     def prepare(self, room: Room) -> None:
@@ -144,6 +146,9 @@ class RecordingAudience(Audience):
     def send(self) -> None:
         self.ticks.append(self._prepared.pop())
         assert not self._prepared
+
+    def traffic(self) -> Traffic:
+        return self.said
 
 
 class Client:

@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 import structlog
 
+from monkeytown._core.timing import PARTS
 from monkeytown.errors import Refusal
 from monkeytown.protocol.close import CloseCode
+from monkeytown.room.room import Room
 from monkeytown.runtime.host import Host
+from monkeytown.runtime.metrics import Traffic
 from tests.runtime.stage import Client, Clock, Dots, Grumpy, RecordingAudience, Turns, make_host
 
 Make = Callable[..., Client]
@@ -77,7 +80,7 @@ class TestAFailingRoom:
             assert player.closed is not None
             assert player.closed[0] == CloseCode.ROOM_FAILED
         assert hosted.room.id not in host.rooms
-        assert host.metrics.rooms_failed == 1
+        assert host.metrics.games["grumpy"].rooms_failed == 1
 
     def test_other_rooms_lose_no_tick(self, clock: Clock, client: Make) -> None:
         healthy, grumpy = client(), client()
@@ -115,7 +118,7 @@ class TestAFailingRoom:
         assert logs[0]["hook"] == "on_create"
         assert host.rooms == {}
         clock.run(1.0)
-        assert host.metrics.ticks == 0
+        assert host.metrics.games["broken"].ticks == 0
 
     def test_a_hook_that_fails_at_a_join_refuses_it_and_ends_the_room(self, clock: Clock) -> None:
         class Unkind(Dots):
@@ -200,7 +203,7 @@ def test_a_game_may_end_its_room(client: Make, host: Host) -> None:
         assert player.errors == ["GAME-006"]
         assert player.closed == (CloseCode.ROOM_CLOSED, "that was all")
     assert host.rooms == {}
-    assert host.metrics.rooms_failed == 0
+    assert host.metrics.games["turns"].rooms_failed == 0
 
 
 def test_a_game_may_kick(client: Make) -> None:
@@ -266,7 +269,8 @@ class TestEmptyRooms:
             host.sweep()
         assert host.rooms == {}
         assert clock.ticker.next_deadline is None
-        assert host.metrics.rooms_opened == host.metrics.rooms_ended == 100
+        for metrics in host.metrics.games.values():
+            assert metrics.rooms_opened == metrics.rooms_ended == metrics.joins == 50
 
 
 def test_closing_the_host_ends_all_rooms(clock: Clock, client: Make, host: Host) -> None:
@@ -285,3 +289,84 @@ def test_room_ids_and_dice_differ(clock: Clock) -> None:
     assert len({room.id for room in rooms}) == 20
     assert all(len(room.id) >= 22 for room in rooms)
     assert len({room.game.random.random() for room in rooms}) == 20
+
+
+class TestWhatIsCounted:
+    def test_parts_of_a_room_without_ticks(self, clock: Clock, client: Make, host: Host) -> None:
+        player = client()
+        player.join("turns")
+        player.say("player_input", action={"do": "count"})
+        timing = host.metrics.games["turns"].timing
+        parts = {name: sum(part.counts) for name, part in zip(PARTS, timing.parts, strict=True)}
+        assert {name: count for name, count in parts.items() if count} == {
+            "events": 2,
+            "commit": 2,
+            "encode": 2,
+            "send": 2,
+        }
+        assert sum(timing.duration.counts) == 2
+        assert sum(timing.lateness.counts) == 0
+
+    def test_parts_of_a_room_with_ticks(self, clock: Clock, client: Make, host: Host) -> None:
+        client().join("dots")
+        clock.run(1.0)
+        timing = host.metrics.games["dots"].timing
+        parts = {name: sum(part.counts) for name, part in zip(PARTS, timing.parts, strict=True)}
+        assert parts == {"events": 0} | dict.fromkeys(PARTS[1:], 50)
+
+    def test_what_a_room_said_stays_when_it_has_ended(self, clock: Clock, client: Make, host: Host) -> None:
+        hosted = client().join("dots")
+        clock.run(0.1)
+        position = hosted.room.read(None).position
+        hosted.room.step()
+        hosted.room.read(position)
+        hosted.room.read(position)
+        audience(hosted).said = Traffic(bytes_sent=700, held=3)
+        before = hosted.traffic()
+        assert (before.frames_encoded, before.frames_shared, before.bytes_sent) == (2, 1, 700)
+        assert before.column_bytes["dots", "x"] > 0
+        assert before.column_bytes["dots", ""] > 0
+        assert host.metrics.games["dots"].ended == Traffic()
+        hosted.dispose()
+        assert host.metrics.games["dots"].ended == before
+        second = client().join("dots")
+        audience(second).said = Traffic(bytes_sent=1)
+        second.dispose()
+        assert host.metrics.games["dots"].ended.bytes_sent == 701
+
+
+class Watcher(RecordingAudience):
+    """Keeps for whom something private was new."""
+
+    def __init__(self, room: Room) -> None:
+        super().__init__(room)
+        self.touched: list[set[str]] = []
+
+    def prepare(self, room: Room) -> None:
+        super().prepare(room)
+        self.touched.append({member.player.name for member in room.touched})
+
+
+class Swapping(Dots):
+    """Gives everyone another dot in its fourth tick."""
+
+    def on_tick(self, dt: float) -> None:
+        if self.tick == 4:
+            for player in self.players:
+                player.entity = self.dots.spawn()
+
+
+@pytest.mark.parametrize("late", [0, 1, 2])
+def test_what_is_private_is_told_with_the_next_state_that_is_read(clock: Clock, late: int) -> None:
+    host = make_host(clock, Swapping)
+    hosted = Client(host, clock).join("swapping")
+    watcher = Watcher(hosted.room)
+    hosted.audiences = [watcher]
+    while hosted.room.tick < 3:
+        clock.run(0.02)
+    watcher.touched.clear()
+    hosted.step(1 + late)
+    hosted.prepare()
+    hosted.step(1)
+    hosted.prepare()
+    assert [len(touched) for touched in watcher.touched] == [1, 0]

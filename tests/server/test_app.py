@@ -148,7 +148,7 @@ async def test_rooms_beside_each_other(server: RunningServer) -> None:
     async with json_client(server) as one, json_client(server) as two:
         first, second = await one.join("jungle"), await two.join("tictactoe")
         assert first["gameId"] != second["gameId"]
-    assert server.metrics.joins == 2
+    assert {name: game.joins for name, game in server.metrics.games.items()} == {"jungle": 1, "tictactoe": 1}
 
 
 @contextmanager

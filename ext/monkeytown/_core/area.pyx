@@ -1,15 +1,16 @@
 """Areas: tables divided into cells, and what each cell has to tell, encoded once for all who see it.
 
-An area follows the rows of its tables from cell to cell (each commit, one pass over their positions), remembers who came into a
-cell and who left it, and makes the sections of cells of docs/reference/wire.md, section 4: one piece of bytes for each cell and base, kept
-for the tick. Which cells a reader sees is for `sight` to say. Knows nothing of players or connections.
+An area follows the rows of its tables from cell to cell (each commit, one pass over their positions), remembers who came
+into a cell and who left it, and makes the sections of cells of docs/reference/wire.md, section 4: one piece of bytes for
+each cell and base, kept for the tick. Which cells a reader sees is for `sight` to say. Knows nothing of players or
+connections.
 
 A row leaves a cell only when it is beyond its border by a tenth of the cell's side, so that what stands on a border does not
 come and go.
 """
 
 from libc.math cimport floor, sqrt
-from libc.stdlib cimport calloc, free, realloc
+from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from monkeytown._core.columns cimport Lane
@@ -228,6 +229,7 @@ cdef class CellWriter(SectionWriter):
 
     cdef int put_whole(self, Cells cells, int32_t cell) except -1:
         cdef int32_t start = cells.starts[cell], n = cells.starts[cell + 1] - start, i
+        cdef size_t before = self.out.size
         if not n:
             return 0
         self.make_room(n)
@@ -236,7 +238,9 @@ cdef class CellWriter(SectionWriter):
         self.out.put_u8(cells.number)
         self.out.put_u8(PART_ENTERED)
         self.out.put_varint(cell)
-        return self.put_entering(cells.table, n)
+        self.put_entering(cells.table, n)
+        cells.table.bytes_encoded += self.out.size - before
+        return 0
 
     cdef int put_since(self, Cells cells, int32_t cell, int64_t base, bint residuals) except -1:
         """The section that brings a cell from `base` to now; by residuals if nothing in it changed between the two."""
@@ -259,6 +263,7 @@ cdef class CellWriter(SectionWriter):
             parts |= PART_CORRECTED
         if parts:
             self.out.data[start + 1] = <uint8_t>parts
+            cells.table.bytes_encoded += self.out.size - start
         else:
             self.out.size = start
         return 0
@@ -268,10 +273,12 @@ cdef CellWriter writer = CellWriter()
 
 
 cdef class Area:
-    """Tables by cell. `inside`: (number, table, name of the x field, name of the y field); `outside`: (number, table) of the others.
+    """Tables by cell. `inside`: (number, table, name of the x field, name of the y field); `outside`: (number, table) of
+    the others.
 
-    The cells are `columns` × `rows` squares of side `size` from (`x`, `y`) on; what is further out is in the cell nearest to it.
-    Whoever looks from a cell sees all that is within `radius` of any place in it, and, in the far ring, within `far`.
+    The cells are `columns` × `rows` squares of side `size` from (`x`, `y`) on; what is further out is in the cell
+    nearest to it. Whoever looks from a cell sees all that is within `radius` of any place in it, and, in the far ring,
+    within `far`.
     """
 
     def __init__(

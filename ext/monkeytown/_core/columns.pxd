@@ -1,4 +1,4 @@
-from libc.stdint cimport int32_t, int64_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 from monkeytown._core.fields cimport Field
 from monkeytown._core.rows cimport Rows
@@ -28,6 +28,7 @@ cdef class Column:
     cdef set touched             # text and blobs: slots written since the last commit
     cdef int32_t *content_stamp
     cdef list corrected_slots    # text and blobs: the slots that changed in the newest tick, in order
+    cdef readonly uint64_t bytes_encoded   # of this column in all state frames
     cdef Py_ssize_t shape[2]
     cdef Py_ssize_t strides[2]
 

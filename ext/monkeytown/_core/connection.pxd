@@ -29,21 +29,21 @@ cdef struct Bucket:
 # Every tick walks all clients of a room twice, and between two sends nothing stays in the processor's first caches:
 # what those walks read is in the first two lines.
 cdef struct Client:
-    int fd                      # -1: no raw send
-    Look* look                  # what it sees of an area, with a message of its own planned; NULL: it shares frames
-    int cohort                  # in this tick: who shares position and channel; -1 for nobody
-    unsigned char through_transport # TLS: same frames, written by the transport
-    unsigned char blocked       # the transport still has bytes of ours to write
-    unsigned char broken        # a raw send failed for good; the loop will tell us that the connection is lost
-    unsigned char full          # the kernel had no room at the last try
-    unsigned char text          # JSON: text frames
+    int fd                          # -1: no raw send
+    int cohort                      # in this tick: who shares position and channel; -1 for nobody
+    Look* look                      # what it sees of an area, its own message planned; NULL: it shares frames
+    unsigned char through_transport  # TLS: same frames, written by the transport
+    unsigned char blocked           # the transport still has bytes of ours to write
+    unsigned char broken            # a raw send failed for good; the loop will tell us that the connection is lost
+    unsigned char full              # the kernel had no room at the last try
+    unsigned char text              # JSON: text frames
     unsigned char private_flags
     # The cursor.
     unsigned char has_position
     # The window of unacknowledged ticks.
-    unsigned char acknowledges  # an `ack` named this epoch
+    unsigned char acknowledges      # an `ack` named this epoch
     unsigned char outstanding
-    int channel                 # readers of one channel may share a frame
+    int channel                     # readers of one channel may share a frame
     uint32_t epoch
     uint64_t tick
     # Inputs: the newest number received, seen by the rules, and told to the client.
@@ -51,15 +51,15 @@ cdef struct Client:
     uint32_t seen_input
     uint32_t told_input
     uint32_t acked_number
-    Py_ssize_t private_length   # -1: nothing
+    Py_ssize_t private_length       # -1: nothing
     Py_ssize_t pending_length
-    uint64_t oldest             # the first tick sent that is not acknowledged, or earlier
-    double held_since           # since when it may not be sent to; 0: it may
+    uint64_t oldest                 # the first tick sent that is not acknowledged, or earlier
+    double held_since               # since when it may not be sent to; 0: it may
     uint64_t acked_tick
-    Py_ssize_t partial          # in this tick: bytes that a send took before the transport must write the rest
+    Py_ssize_t partial              # in this tick: bytes that a send took before the transport must write the rest
     # What else concerns this client only.
     const unsigned char* private_body
-    unsigned char* pending      # whole frames in order, waiting for the next send
+    unsigned char* pending          # whole frames in order, waiting for the next send
     Py_ssize_t pending_capacity
 
 

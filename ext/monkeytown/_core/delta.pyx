@@ -111,6 +111,7 @@ cdef class TableWriter(SectionWriter):
                 parts |= PART_CHANGED
         if parts:
             self.out.data[start + 1] = <uint8_t>parts
+            table.bytes_encoded += self.out.size - start
         else:
             self.out.size = start
         return 0

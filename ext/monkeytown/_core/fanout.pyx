@@ -1,8 +1,7 @@
 """One send() per player and tick, without the GIL.
 
-Knows the cursors and windows of the connections of one room, and the layout of one message, `private`, which would cost
-Python per player and tick. It does not know rooms, sessions or codecs: it is told which frame brings a cohort (the
-clients of one channel at one position) to which position.
+Knows the cursors and windows of the connections of one room. It does not know rooms, sessions or codecs: it is told which
+frame brings a cohort (the clients of one channel at one position) to which position, or to have one planned for each.
 
 The sends are shared with `Senders`: while they are under way the thread of the event loop waits for them and runs nothing
 else, so a client is written by one thread at a time, and nobody joins, leaves or closes a socket. Whatever calls Python
@@ -17,129 +16,23 @@ cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.errno cimport errno
 from libc.stdint cimport int64_t, uint32_t, uint64_t
-from libc.stdio cimport snprintf
 from libc.stdlib cimport free, realloc
-from libc.string cimport memcpy
 
-from monkeytown._core.connection cimport MT_SEND_FLAGS, Client, Connection, c_send, reachable, would_block
 from monkeytown._core.area cimport Area
-from monkeytown._core.frames cimport BINARY, MAX_SERVER_HEADER, TEXT, write_header
+from monkeytown._core.connection cimport MT_SEND_FLAGS, Client, Connection, c_send, reachable, would_block
+from monkeytown._core.frames cimport MAX_SERVER_HEADER
+from monkeytown._core.outgoing cimport PLANNED, PRIVATE_OVERHEAD, has_more, nothing_planned, outgoing, sent
 from monkeytown._core.senders cimport Lane, Senders
-from monkeytown._core.sight cimport compose, told
 
 from monkeytown.position import Position
 
-# Kinds and flags of docs/reference/wire.md.
 cdef enum:
-    KIND_PRIVATE = 0x44
-    HAS_INPUT = 0x01
-    # `private` apart from its values: two headers, kind, flags, number, and the JSON around it.
-    PRIVATE_OVERHEAD = 96
     SLOT_BITS = 20
-    # As the length of a frame: there is none, each client has a message of its own planned.
-    PLANNED = -1
     # Cohorts that are not a group of readers at one position.
     NOBODY = -1
     LEFT_OVER = -2
     # The kernel had no room for their state: what belongs behind it does not go out before it.
     REFUSED = -3
-
-
-cdef inline bint has_more(const Client* client) noexcept nogil:
-    """Whether there is anything for this client beside the shared frame."""
-    return client.pending_length > 0 or client.private_length >= 0 or client.seen_input != client.told_input
-
-
-cdef Py_ssize_t format_json(char* out, bint numbered, uint32_t number, bint more) noexcept nogil:
-    if not numbered:
-        return snprintf(out, PRIVATE_OVERHEAD, b'{"type":"private","payload":{')
-    return snprintf(out, PRIVATE_OVERHEAD, b'{"type":"private","payload":{"input":%u%s', number, b"," if more else b"")
-
-
-cdef Py_ssize_t write_private(const Client* client, unsigned char* out) noexcept nogil:
-    """One `private` message as a whole frame: wire.md, section 5, or its JSON form."""
-    cdef unsigned char head[PRIVATE_OVERHEAD]
-    cdef bint numbered = client.seen_input != client.told_input
-    cdef Py_ssize_t body = max(client.private_length, 0), n = 0, header
-    cdef uint32_t number = client.seen_input
-    if client.text:
-        n = format_json(<char*> head, numbered, number, body > 0)
-        header = write_header(out, TEXT, n + body + 2)
-    else:
-        head[0] = KIND_PRIVATE
-        head[1] = (client.private_flags if client.private_length >= 0 else 0) | (HAS_INPUT if numbered else 0)
-        n = 2
-        if numbered:
-            while number >= 0x80:
-                head[n] = <unsigned char> (number | 0x80)
-                number >>= 7
-                n += 1
-            head[n] = <unsigned char> number
-            n += 1
-        header = write_header(out, BINARY, n + body)
-    memcpy(out + header, head, n)
-    n += header
-    if body:
-        memcpy(out + n, client.private_body, body)
-        n += body
-    if client.text:
-        memcpy(out + n, b"}}", 2)
-        n += 2
-    return n
-
-
-cdef inline bint nothing_planned(const Client* client, Py_ssize_t length) noexcept nogil:
-    return length == PLANNED and (client.look == NULL or client.look.length == 0)
-
-
-cdef Py_ssize_t stage(const Client* client, const unsigned char* frame, Py_ssize_t length, unsigned char* out) noexcept nogil:
-    """Everything for one client in one piece: its state (the shared frame, or the message planned for it), what is private, what was
-    pending."""
-    cdef Py_ssize_t n = length
-    if length == PLANNED:
-        n = write_header(out, BINARY, client.look.length)
-        n += compose(client.look, out + n)
-    elif length:
-        memcpy(out, frame, length)
-    if client.private_length >= 0 or client.seen_input != client.told_input:
-        n += write_private(client, out + n)
-    if client.pending_length:
-        memcpy(out + n, client.pending, client.pending_length)
-        n += client.pending_length
-    return n
-
-
-cdef inline Py_ssize_t outgoing(
-    const Client* client, const unsigned char* frame, Py_ssize_t length, unsigned char* scratch, const unsigned char** data
-) noexcept nogil:
-    """What goes out to this client: where it is and how long. `scratch` holds the longest that may be."""
-    if length == PLANNED or has_more(client):
-        data[0] = scratch
-        return stage(client, frame, length, scratch)
-    data[0] = frame
-    return length
-
-
-cdef void sent(Client* client, bint state, uint32_t epoch, uint64_t tick) noexcept nogil:
-    """What was staged is on its way, whole."""
-    client.full = False
-    client.held_since = 0
-    client.told_input = client.seen_input
-    client.private_length = -1
-    client.pending_length = 0
-    if not state:
-        return
-    if not client.outstanding or not client.has_position or client.epoch != epoch:
-        client.oldest = tick
-    if not client.has_position or client.epoch != epoch:
-        client.acknowledges = False
-        client.acked_tick = 0
-    if client.look != NULL:
-        told(client.look, tick)
-    client.outstanding = True
-    client.has_position = True
-    client.epoch = epoch
-    client.tick = tick
 
 
 cdef inline bint past_window(const Client* client, uint64_t tick, uint64_t window) noexcept nogil:
@@ -374,8 +267,8 @@ cdef class Group:
         return self._send(cohort, self._starts[cohort], self._starts[cohort + 1], data, length, epoch, tick)
 
     def plan(self, int cohort, Area area not None, uint32_t epoch, base) -> int:
-        """Plans a message for each of a cohort: what brings it from tick `base` (None: from nothing) to the area's. Returns how many are to
-        be sent; to who sees nothing new, none is."""
+        """Plans a message for each of a cohort: what brings it from tick `base` (None: from nothing) to the area's.
+        Returns how many are to be sent; to who sees nothing new, none is."""
         cdef Py_ssize_t i, count = 0
         cdef Client* client
         cdef Connection connection
@@ -480,7 +373,8 @@ cdef class Group:
         cdef Lane* lane
         cdef Py_ssize_t i, count = 0, others = 0
         self._senders.reserve(
-            (self._longest_planned if length == PLANNED else length) + self._longest_pending + self._longest_private + PRIVATE_OVERHEAD)
+            (self._longest_planned if length == PLANNED else length) + self._longest_pending + self._longest_private +
+            PRIVATE_OVERHEAD)
         job.clients = self._clients
         job.slots = self._order + first
         job.lanes = self._senders.lanes

@@ -13,6 +13,9 @@ cdef enum:
 
 
 cdef class SectionWriter(Packer):
+    cdef size_t charged          # up to where what was written was put down to a column
+
+    cdef void charge(self, Column column) noexcept
     cdef int put_entering(self, Table table, int32_t count) except -1
     cdef bint put_residuals_of(self, Table table, int32_t count, int32_t n, bint dense, bint any_arrived) except -1
     cdef bint all_is_cheaper(self, Table table, int32_t count, int32_t n) noexcept

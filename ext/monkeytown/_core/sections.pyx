@@ -16,6 +16,11 @@ from monkeytown._core.wire cimport mt_bit_length
 
 cdef class SectionWriter(Packer):
 
+    cdef void charge(self, Column column) noexcept:
+        """Puts what was written since the last charge down to a column."""
+        column.bytes_encoded += self.out.size - self.charged
+        self.charged = self.out.size
+
     cdef int put_entering(self, Table table, int32_t count) except -1:
         """*Entered*: the first `count` rows of `slots`, whole."""
         cdef Rows rows = table.rows
@@ -29,6 +34,7 @@ cdef class SectionWriter(Packer):
             self.values[i] = rows.generation[self.slots[i]] - 1
             all_bits |= self.values[i]
         self.out.put_packed(self.values, count, all_bits)
+        self.charged = self.out.size
         for column in table.columns:
             if column.field.owner_only:
                 continue
@@ -36,11 +42,13 @@ cdef class SectionWriter(Packer):
                 self.put_contents(column, self.slots, count)
             for lane in range(column.count):
                 self.put_absolute(column, lane, self.slots, count)
+            self.charge(column)
         return 0
 
     cdef bint put_residuals_of(self, Table table, int32_t count, int32_t n, bint dense, bint any_arrived) except -1:
-        """*Changed*, with residuals of the newest tick: the first `count` rows of `slots`, whose places are in `ranks` and which are
-        among the `n` rows of `members` (`dense`: slots, places and members are all the same, and none need be filled in).
+        """*Changed*, with residuals of the newest tick: the first `count` rows of `slots`, whose places are in `ranks`
+        and which are among the `n` rows of `members` (`dense`: slots, places and members are all the same, and none need
+        be filled in).
 
         Rows that have just arrived (`any_arrived`: there are some) are selected only where their residuals are zero.
         """
@@ -77,6 +85,7 @@ cdef class SectionWriter(Packer):
         cdef uint32_t all_bits
         cdef Column column
         cdef int lane, place = 0
+        self.charged = self.out.size
         for column in table.columns:
             if column.field.owner_only:
                 continue
@@ -91,11 +100,12 @@ cdef class SectionWriter(Packer):
                         self.put_residuals(count, best_plan(self.values, count, all_bits, 0))
                         self.mark(mask, place)
                 place += 1
+            self.charge(column)
         return 0
 
     cdef bint put_changed_contents(self, Table table, Column column, int32_t count, bint dense) except -1:
-        """Text and blobs that changed in the newest tick, as a row set of the `count` selected rows. What a new row holds has come
-        with it."""
+        """Text and blobs that changed in the newest tick, as a row set of the `count` selected rows. What a new row
+        holds has come with it."""
         cdef int32_t now = table.stamp_of(table.tick), i, found = 0, slot
         cdef int32_t *changed = <int32_t *>self.apart     # free at this point: outliers come with numbers only
         for i in range(count):
@@ -112,14 +122,15 @@ cdef class SectionWriter(Packer):
     cdef bint put_corrections_of(
         self, Table table, const int32_t *members, int32_t n, const int32_t *arrived, int32_t since
     ) except -1:
-        """*Changed*, with absolute values: whatever was corrected after the stamp `since` in those of the `n` rows of `members` that
-        arrived no later."""
+        """*Changed*, with absolute values: whatever was corrected after the stamp `since` in those of the `n` rows of
+        `members` that arrived no later."""
         cdef size_t start = self.out.size, mask = self.reserve_mask(table)
         cdef int32_t slot, count, i
         cdef const int32_t *stamp
         cdef Column column
         cdef int lane, place = 0
         cdef bint found = False
+        self.charged = self.out.size
         for column in table.columns:
             if column.field.owner_only:
                 continue
@@ -141,6 +152,7 @@ cdef class SectionWriter(Packer):
                     self.mark(mask, place)
                     found = True
                 place += 1
+            self.charge(column)
         if not found:
             self.out.size = start
         return found

@@ -43,8 +43,10 @@ cdef class Senders:
     Fewer receivers than `alone` are left to the caller.
     """
 
-    def __cinit__(self, int threads=0, *, Py_ssize_t alone=ALONE):
+    def __init__(self, int threads=0, *, Py_ssize_t alone=ALONE) -> None:
         cdef void* lanes = NULL
+        if self.lanes != NULL:
+            raise ValueError("the threads are there already")
         if not 0 <= threads <= MAX_THREADS:
             raise ValueError(f"from 0 to {MAX_THREADS} threads")
         if posix_memalign(&lanes, MT_APART, (threads + 1) * sizeof(Lane)):

@@ -1,8 +1,8 @@
 """Sights: which cells of an area one reader sees, and the message that brings it from what it has to what it is to have.
 
-A sight follows a focus (a row, or a place) from cell to cell. It is compared with what its reader was last told only when a message
-is planned, so a reader that was passed over for a while is simply told the difference. Planning holds the GIL; putting a planned message together
-does not. Knows the form of docs/reference/wire.md, section 4; not whose sight it is.
+A sight follows a focus (a row, or a place) from cell to cell. It is compared with what its reader was last told only
+when a message is planned, so a reader that was passed over for a while is simply told the difference. Planning holds the
+GIL; putting a planned message together does not. Knows the form of docs/reference/wire.md, section 4; not whose sight it is.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
@@ -136,7 +136,9 @@ cdef class Sight:
         free(self.look.pieces)
 
     def follow(self, row):
-        """The focus is a row, of a table of the area, for as long as it lives; then the place where it was last. None: the place it is at."""
+        """The focus is a row, of a table of the area, for as long as it lives; then the place where it was last. None:
+        the place it is at.
+        """
         cdef Cells cells = None if row is None else self.area.cells_of((<Row?>row).table_)
         self.focus_cells = cells
         if cells is not None:
@@ -193,7 +195,9 @@ cdef class Sight:
         return 0
 
     cdef bint compare(self, bint brings_far) noexcept:
-        """Fills in `following`, and the lists with how it differs from `known`. Rings change, and far cells come, only with the far ring."""
+        """Fills in `following`, and the lists with how it differs from `known`. Rings change, and far cells come, only
+        with the far ring.
+        """
         cdef Look *look = &self.look
         cdef const Seen *known = look.known
         cdef const Seen *known_end = look.known + look.known_count
@@ -298,8 +302,8 @@ cdef class Sight:
         return 0
 
     cdef int plan(self, uint32_t epoch) except -1:
-        """Plans the message that brings the reader from the base that the area was opened for to its tick; `look.length` is then that of
-        the message, or 0."""
+        """Plans the message that brings the reader from the base that the area was opened for to its tick; `look.length`
+        is then that of the message, or 0."""
         cdef Look *look = &self.look
         cdef Area area = self.area
         cdef bint brings_far = area.snapshot
@@ -360,8 +364,8 @@ cdef class Sight:
         self.look.tick = self.area.tick
 
     def read(self, uint32_t epoch, base):
-        """The message that brings the reader from tick `base`, at which it must have left off (None: from nothing), to the newest; None
-        if there is nothing to say. The reader is taken to have it."""
+        """The message that brings the reader from tick `base`, at which it must have left off (None: from nothing), to
+        the newest; None if there is nothing to say. The reader is taken to have it."""
         cdef bytes message
         self.area.open(0 if base is None else base, base is None)
         self.plan(epoch)

@@ -1,4 +1,4 @@
-from libc.stdint cimport int32_t, int64_t, uint16_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint16_t, uint32_t, uint64_t
 
 from monkeytown._core.columns cimport Column
 from monkeytown._core.fields cimport Field, Holder
@@ -37,6 +37,7 @@ cdef class Table:
     cdef set reassigned            # owners whose rows changed hands since the last commit
     cdef list reassignments        # (tick, owner), oldest first
     cdef int64_t reassignments_forgotten
+    cdef readonly uint64_t bytes_encoded     # of this table in all state frames: its columns, and which rows they are of
 
     cdef int grow(self, int32_t wanted) except -1
     cdef Row handle(self, int32_t slot)

@@ -160,7 +160,9 @@ cdef bint changed_hands(Table table, int32_t owner, int64_t base):
 
 
 cdef list private_slots(Table table, int32_t owner, base, bint reset, Sight sight):
-    """The rows of an owner that have something to tell it since tick `base`, or all with `reset`; with a sight only those in it."""
+    """The rows of an owner that have something to tell it since tick `base`, or all with `reset`; with a sight only
+    those in it.
+    """
     cdef int32_t slot, since
     cdef Cells cells = None if sight is None else sight.area.cells_of(table)
     cdef list found = []
@@ -200,8 +202,8 @@ def changed_owners(tuple tables not None, int64_t base):
 def private(tuple tables not None, int32_t owner, base, Sight sight=None):
     """The values of a `private` message (docs/reference/wire.md, section 5) for one owner: (reset, bytes).
 
-    What changed since tick `base`; everything, with `reset` true, for None or if rows changed hands since. With a sight, of the rows
-    that it shows.
+    What changed since tick `base`; everything, with `reset` true, for None or if rows changed hands since. With a sight,
+    of the rows that it shows.
     """
     cdef Writer out = Writer()
     cdef Table table

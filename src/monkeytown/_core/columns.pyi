@@ -16,6 +16,8 @@ class Column:
     """
 
     field: Field[Any]
+    bytes_encoded: int
+    """Of this column in all state frames that were encoded."""
 
     def __len__(self) -> int: ...
     def __buffer__(self, flags: int, /) -> memoryview: ...

@@ -54,6 +54,8 @@ class Table(Generic[_R]):
     """The same without the newest tick."""
     moving: bool
     """Some predicted value is in motion."""
+    bytes_encoded: int
+    """Of this table in all state frames that were encoded: its columns, and which rows they are of."""
 
     def __new__(cls, name: str, entity: type[_R], capacity: int, single: bool = False) -> Table[_R]: ...
     def __class_getitem__(cls, item: Any, /) -> type[Table[Any]]: ...

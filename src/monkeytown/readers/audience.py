@@ -16,11 +16,12 @@ from monkeytown._core.frames import frame
 from monkeytown._core.senders import Senders
 from monkeytown._core.sight import Sight
 from monkeytown.position import Position
+from monkeytown.room.delayed import Delayed
 from monkeytown.room.encoded import Encoding
 from monkeytown.room.member import Member
 from monkeytown.room.room import Room
 from monkeytown.room.view import EVERYTHING
-from monkeytown.runtime.metrics import Metrics
+from monkeytown.runtime.metrics import Metrics, Traffic
 
 if TYPE_CHECKING:
     from monkeytown.readers.connection import GameConnection
@@ -38,7 +39,7 @@ EVENTS_PER_SECOND = 60
 class WebSocketAudience:
     """One room's players. `window`: seconds of states that a client may leave unacknowledged; 0 for no window.
 
-    `senders`: the threads that share the sends of all rooms; none, if not given.
+    `senders`: the threads that share the sends of all rooms; none, if not given. `delay`: seconds that what they see is old.
     """
 
     def __init__(
@@ -46,18 +47,21 @@ class WebSocketAudience:
         room: Room,
         *,
         window: float,
+        delay: float = 0.0,
         metrics: Metrics,
         senders: Senders | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.group = Group(window=ceil(window * (room.tick_rate or EVENTS_PER_SECOND)), senders=senders)
+        self.delay = delay
+        self._past = Delayed(room, delay) if delay else None
         self._members: dict[Member, GameConnection] = {}
         self._owed: set[Member] = set()
         self._frames: list[tuple[int, bytes | None]] = []
         """By cohort, from `prepare` to `send`; None: each has a message of its own planned."""
         self._alone: dict[int, Sight] = {}
         """By channel."""
-        self._position = room.position
+        self._position: Position = room.position
         self._metrics = metrics
         self._now = now
 
@@ -84,6 +88,9 @@ class WebSocketAudience:
         """Makes ready what brings everyone who may be sent to to where the room stands."""
         group = self.group
         self._frames.clear()
+        if self._past is not None:
+            self._prepare_past(self._past)
+            return
         if not len(group):
             return
         self._position = _, tick = room.position
@@ -105,6 +112,20 @@ class WebSocketAudience:
         if self._owed:
             self._stage_private(room)
 
+    def _prepare_past(self, past: Delayed) -> None:
+        """The same for those who see what was. Nothing is private to them, since nothing that they see is theirs."""
+        past.follow()
+        position = past.position
+        cohorts = self.group.due(0 if position is None else position.tick, self._now())
+        if position is None:
+            return
+        self._position = position
+        for cohort, (base, channel) in enumerate(cohorts):
+            reading = past.read(base, EVERYTHING, Encoding.JSON if channel == JSON else Encoding.BINARY)
+            if reading.frame is not None:
+                self._metrics.reads[reading.reason] += 1
+                self._frames.append((cohort, frame(reading.frame, text=channel == JSON)))
+
     def send(self) -> None:
         """Sends what `prepare` has made ready, and what else waits."""
         group = self.group
@@ -119,6 +140,18 @@ class WebSocketAudience:
         group.flush()
         if self._owed:
             self._settle_private(tick)
+
+    def traffic(self) -> Traffic:
+        """What was sent to these players so far, in states and beside them."""
+        group = self.group
+        return Traffic(
+            sends_shared=group.shared,
+            sends_staged=group.staged,
+            sends_partial=group.partial,
+            sends_full=group.full,
+            held=group.held,
+            bytes_sent=group.bytes_sent,
+        )
 
     def _plan(self, room: Room, cohort: int, base: Position | None) -> None:
         """What each of a cohort sees of its part of the room."""

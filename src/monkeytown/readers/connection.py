@@ -67,7 +67,7 @@ class GameConnection(Connection, asyncio.BufferedProtocol):
         self._front = front
         self._protocol = protocol
         self._transport: asyncio.Transport | None = None
-        self._seat: tuple[WebSocketAudience, Member] | None = None
+        self._seat: tuple[HostedRoom, WebSocketAudience, Member] | None = None
         self._parts: list[bytes] = []
         self._parts_text = False
         self._controls = TokenBucket(limits.pings_per_second, limits.pings_per_second, self.opened)
@@ -216,11 +216,15 @@ class GameConnection(Connection, asyncio.BufferedProtocol):
             asyncio.get_running_loop().call_soon(self.session.end, CloseCode.TOO_SLOW)
 
     def enter(self, hosted: HostedRoom, member: Member) -> None:
-        for audience in hosted.audiences:
-            if isinstance(audience, WebSocketAudience):
-                audience.enter(self, member)
-                self._seat = (audience, member)
         room = hosted.room
+        for audience in hosted.audiences:
+            if isinstance(audience, WebSocketAudience) and audience.delay == member.delay:
+                break
+        else:
+            audience = self._front.audience(room, member.delay)
+            hosted.audiences.append(audience)
+        audience.enter(self, member)
+        self._seat = (hosted, audience, member)
         if room.inputs is not None and not self.codec.is_text:
             rate = (
                 room.tick_rate * self._front.limits.inputs_per_tick or self._front.limits.actions_per_second
@@ -230,9 +234,11 @@ class GameConnection(Connection, asyncio.BufferedProtocol):
     def leave(self) -> None:
         self.set_inputs(None, 0, 0, 0)
         if self._seat is not None:
-            audience, member = self._seat
+            hosted, audience, member = self._seat
             audience.leave(self, member)
             self._seat = None
+            if audience.delay and not len(audience.group):
+                hosted.retire(audience)
         self.private_base = None
 
     def close(self, code: int, reason: str) -> None:

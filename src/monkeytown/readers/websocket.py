@@ -31,7 +31,7 @@ from monkeytown.readers.audience import WebSocketAudience
 from monkeytown.readers.connection import GameConnection
 from monkeytown.readers.handshake import Addresses, Origins, Refused, examine
 from monkeytown.room.room import Room
-from monkeytown.runtime.host import Audience, Host
+from monkeytown.runtime.host import Host
 from monkeytown.runtime.limits import Limits
 
 __all__ = ["Front", "Upgrade"]
@@ -55,6 +55,7 @@ class Front:
         addresses: Addresses,
         path: str = "/ws",
         headers: Iterable[tuple[str, str]] = (),
+        window: float = 0.0,
         send_threads: int = 0,
     ) -> None:
         self.host = host
@@ -65,6 +66,8 @@ class Front:
         self.headers = tuple(headers)
         self.buffer = ReadBuffer(limits.message_bytes)
         self.connections: set[GameConnection] = set()
+        self.window = window
+        """Seconds of states that a client may leave unacknowledged; 0: any."""
         self.senders = Senders(send_threads)
         self.shutting_down = False
         self._intake: Intake | None = None
@@ -140,9 +143,10 @@ class Front:
             asyncio.get_running_loop().remove_reader(self._intake.fileno())
             self._intake = None
 
-    def audience(self, room: Room, window: float) -> list[Audience]:
-        """The readers of a new room, all of this kind."""
-        return [WebSocketAudience(room, window=window, metrics=self.host.metrics, senders=self.senders)]
+    def audience(self, room: Room, delay: float = 0.0) -> WebSocketAudience:
+        """Readers of a room, who see what it was `delay` seconds ago."""
+        metrics, senders = self.host.metrics, self.senders
+        return WebSocketAudience(room, window=self.window, delay=delay, metrics=metrics, senders=senders)
 
 
 class _Handshake(ServerProtocol):

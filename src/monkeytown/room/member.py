@@ -41,6 +41,12 @@ class Member:
         """What it reads the room with."""
         return EVERYTHING if self.sight is None or self.player.view is not None else self.sight
 
+    @property
+    def delay(self) -> float:
+        """Seconds that what it sees is old."""
+        view = self.player.view
+        return 0.0 if view is None else view.delay
+
     def look(self) -> None:
         """Its player's focus or entity may be another now."""
         focus = self.player.focus

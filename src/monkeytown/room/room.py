@@ -13,6 +13,7 @@ from monkeytown._core.area import Area
 from monkeytown._core.fanout import Group
 from monkeytown._core.inputs import Layout, Queue
 from monkeytown._core.sight import Sight
+from monkeytown._core.timing import COMMIT, ON_INPUT, ON_TICK, TIMERS, Stopwatch
 from monkeytown.errors import ERROR_CODES, FieldError, HookError, Refusal
 from monkeytown.game import Game, Player
 from monkeytown.position import Position, Reason
@@ -55,6 +56,7 @@ class Room:
         epoch: int = 1,
         seed: int = 0,
         max_players: int | None = None,
+        stopwatch: Stopwatch | None = None,
     ) -> None:
         self.id = room_id
         self.name = game_class.name
@@ -77,8 +79,9 @@ class Room:
         self._last_number = 0
         self._seats: dict[int, Member] = {}
         self._players: dict[str, Player] = {}
-        self._stage = RoomStage()
+        self._stage = RoomStage(has_ticks=self.tick_rate > 0)
         self._disposed = False
+        self._lap = None if stopwatch is None else stopwatch.lap
         self._rules = Rules(
             game_class,
             stage=self._stage,
@@ -315,19 +318,27 @@ class Room:
         """One tick, or, when tick_rate is 0, one new version of the state: to be called after each event."""
         if self.closed is not None:
             return
-        rules = self._rules
+        rules, lap = self._rules, self._lap
         if self.tick_rate:
             self._steps += 1
             rules.set_time(self._steps / self.tick_rate)
         if self.inputs is not None:
             rules.take_inputs(self.inputs.drain(), self._seats)
+            if lap is not None:
+                lap(ON_INPUT)
         if self.tick_rate:
             rules.run_timers()
+            if lap is not None:
+                lap(TIMERS)
             if rules.failed is None:
                 rules.call("on_tick", 1 / self.tick_rate)
+            if lap is not None:
+                lap(ON_TICK)
         self._settle()
         if self.closed is None:
             self._commit()
+        if lap is not None:
+            lap(COMMIT)
 
     def advance(self, seconds: float) -> bool:
         """Moves the time of a room without ticks, timer by timer. Returns whether any fired, so that `step`

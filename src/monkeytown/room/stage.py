@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from monkeytown._core.state import Row
-from monkeytown.errors import Refusal
+from monkeytown.errors import Refusal, SchemaError
 from monkeytown.game import Player, Timer
 from monkeytown.room.member import Member
 from monkeytown.room.outbox import packed
@@ -29,7 +29,8 @@ class _Held(NamedTuple):
 class RoomStage:
     """The room's side of `monkeytown.game.Stage`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_ticks: bool = True) -> None:
+        self._has_ticks = has_ticks
         self.members: dict[str, Member] = {}
         self.notified: set[Member] = set()
         """Whose outbox got something since the host last took it."""
@@ -85,6 +86,8 @@ class RoomStage:
             member.look()
 
     def show(self, player: Player) -> None:
+        if player.view is not None and player.view.delay and not self._has_ticks:
+            raise SchemaError("a game without ticks has nothing to show later: everything(delay=…) needs a tick_rate")
         member = self._member(player)
         if member is not None:
             self.reviewed.add(member)

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
+from monkeytown._core.timing import ENCODE, EVENTS, SEND, Stopwatch
 from monkeytown.errors import Refusal
 from monkeytown.game import Game
 from monkeytown.protocol.close import CloseCode
 from monkeytown.room.member import Member
 from monkeytown.room.room import Room
 from monkeytown.runtime.matchmaking import choose
-from monkeytown.runtime.metrics import Metrics
+from monkeytown.runtime.metrics import Metrics, Traffic
 from monkeytown.runtime.ticker import Beat, Ticker
 
 if TYPE_CHECKING:
@@ -43,17 +44,25 @@ class Audience(Protocol):
     def send(self) -> None:
         """Sends what was made ready, unless the room has ended meanwhile."""
 
+    def traffic(self) -> Traffic:
+        """What was sent to them so far."""
+        return Traffic()
+
 
 class HostedRoom:
     """One room in time, with those who sit in it."""
 
-    def __init__(self, host: Host, room: Room) -> None:
+    def __init__(self, host: Host, room: Room, stopwatch: Stopwatch) -> None:
         self.room = room
         self.audiences: list[Audience] = []
         self.sessions: dict[str, Session] = {}
         """By player id."""
         self.empty_since: float | None = host.now()
         self._host = host
+        self._metrics = host.metrics.games[room.name]
+        self._stopwatch = stopwatch
+        self._untold: set[Member] = set()
+        """For whom there was something private in a step that nothing was made ready after."""
         self._beat: Beat | None = None
         self._advanced = host.now()
         self._timer: asyncio.TimerHandle | None = None
@@ -62,7 +71,7 @@ class HostedRoom:
         if room.closed is not None:
             self._end()
         elif room.tick_rate:
-            self._beat = host.ticker.add(room.tick_rate, self.step, (self.prepare, self.send))
+            self._beat = host.ticker.add(room.tick_rate, self.step, (self.prepare, self.send), stopwatch)
         else:
             self._set_timer()
 
@@ -86,7 +95,7 @@ class HostedRoom:
             raise
         self.sessions[session.id] = session
         self.empty_since = None
-        self._host.metrics.joins += 1
+        self._metrics.joins += 1
         return self.room.members[session.id]
 
     def leave(self, session: Session) -> None:
@@ -104,35 +113,67 @@ class HostedRoom:
     def step(self, steps: int) -> None:
         """Moves the room by that many ticks."""
         room = self.room
+        self._stopwatch.start()
         try:
             for _ in range(steps):
                 room.step()
-            self._host.metrics.ticks += steps
+                if room.touched:
+                    self._untold |= room.touched
+            self._metrics.ticks += steps
             if room.notified or room.reviewed or room.kicked or room.closed is not None:
                 self._settle()
+                self._stopwatch.lap(SEND)
         except Exception:
             self._failed()
 
     def prepare(self) -> None:
         """Makes ready what brings whoever reads to now, once, however many ticks that is."""
+        self._stopwatch.start()
         try:
+            if self._untold:
+                self.room.touched |= self._untold
+                self._untold.clear()
             for audience in self.audiences:
                 audience.prepare(self.room)
         except Exception:
             self._failed()
+        self._stopwatch.lap(ENCODE)
 
     def send(self) -> None:
+        self._stopwatch.start()
         try:
             for audience in self.audiences:
                 audience.send()
         except Exception:
             self._failed()
+        self._stopwatch.lap(SEND)
+
+    def traffic(self) -> Traffic:
+        """What the room said to its readers so far."""
+        traffic = Traffic(self.room.encoded.made, self.room.encoded.shared)
+        if self.room.area is not None:
+            traffic.frames_encoded += self.room.area.encoded
+            traffic.frames_shared += self.room.area.shared
+        for table in self.room.tables:
+            rest = table.bytes_encoded
+            for field, column in zip(table.entity.fields(), table.columns, strict=True):
+                traffic.column_bytes[table.name, field.name] = column.bytes_encoded
+                rest -= column.bytes_encoded
+            traffic.column_bytes[table.name, ""] = rest
+        for audience in self.audiences:
+            traffic.add(audience.traffic())
+        return traffic
+
+    def retire(self, audience: Audience) -> None:
+        """Nobody reads this way any more."""
+        self.audiences.remove(audience)
+        self._metrics.ended.add(audience.traffic())
 
     def _failed(self) -> None:
         """Not the rules' fault, which the room catches, but ours: other rooms must not pay for it."""
         self._broken = True
         log.exception("a room failed", game=self.room.name, room=self.room.id)
-        self._host.metrics.rooms_failed += 1
+        self._metrics.rooms_failed += 1
         self.dispose()
 
     def advance(self) -> None:
@@ -140,6 +181,7 @@ class HostedRoom:
         if self.room.tick_rate or self._ended:
             return
         now = self._host.now()
+        self._stopwatch.start()
         self.room.advance(now - self._advanced)
         self._advanced = now
 
@@ -148,9 +190,11 @@ class HostedRoom:
         if self._ended:
             return
         if not self.room.tick_rate:
+            self._stopwatch.lap(EVENTS)
             self.step(1)
             self.prepare()
             self.send()
+            self._stopwatch.finish()
             self._set_timer()
             return
         notified = self._settle()
@@ -224,7 +268,7 @@ class HostedRoom:
         assert closing is not None
         if closing.error is not None:
             error = closing.error
-            self._host.metrics.rooms_failed += 1
+            self._metrics.rooms_failed += 1
             log.error(
                 "a hook failed; its room has ended",
                 game=error.game,
@@ -242,6 +286,7 @@ class HostedRoom:
         for player_id in list(self.sessions):
             self._send_away(player_id, closing.code, closing.reason)
         self.room.dispose()
+        self._metrics.ended.add(self.traffic())
 
 
 class Host:
@@ -274,14 +319,16 @@ class Host:
 
     def open_room(self, game_name: str) -> HostedRoom:
         """A new room. Its id cannot be guessed; its dice are nobody's."""
+        stopwatch = self.ticker.stopwatch(self.metrics.games[game_name].timing)
         room = Room(
             self.games[game_name],
             room_id=secrets.token_urlsafe(16),
             seed=secrets.randbits(64),
             max_players=self._max_players,
+            stopwatch=stopwatch,
         )
-        self.metrics.rooms_opened += 1
-        hosted = HostedRoom(self, room)
+        self.metrics.games[game_name].rooms_opened += 1
+        hosted = HostedRoom(self, room, stopwatch)
         if room.closed is not None:
             raise Refusal(code="GAME-005")
         hosted.audiences = self._make_audiences(room)
@@ -298,7 +345,7 @@ class Host:
     def forget(self, hosted: HostedRoom) -> None:
         """The room has ended."""
         self.rooms.pop(hosted.room.id, None)
-        self.metrics.rooms_ended += 1
+        self.metrics.games[hosted.game_name].rooms_ended += 1
 
     def call_later(self, seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:
         if self._call_later is not None:

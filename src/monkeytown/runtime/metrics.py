@@ -2,28 +2,73 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field, fields
 
-__all__ = ["Metrics"]
+from monkeytown._core.timing import Timing
+
+__all__ = ["GameMetrics", "Metrics", "Traffic"]
+
+
+@dataclass(slots=True)
+class Traffic:
+    """What a room said to its readers. Traffics add up."""
+
+    frames_encoded: int = 0
+    frames_shared: int = 0
+    """Reads that found their frame ready."""
+    sends_shared: int = 0
+    """Sends straight from a shared frame."""
+    sends_staged: int = 0
+    """Sends with something of the player's own."""
+    sends_partial: int = 0
+    """Sends of which the kernel took a part."""
+    sends_full: int = 0
+    """Sends that the kernel had no room for."""
+    held: int = 0
+    """Turns in which a player was passed over."""
+    bytes_sent: int = 0
+    column_bytes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Bytes in the frames that were encoded, by table and field; the field "" is which rows they are of."""
+
+    def add(self, other: Traffic) -> None:
+        for part in fields(self):
+            if part.name == "column_bytes":
+                self.column_bytes.update(other.column_bytes)
+            else:
+                setattr(self, part.name, getattr(self, part.name) + getattr(other, part.name))
+
+
+@dataclass(slots=True)
+class GameMetrics:
+    """The counters of one game, in all of its rooms."""
+
+    timing: Timing = field(default_factory=Timing)
+    ticks: int = 0
+    """Steps of rooms."""
+    joins: int = 0
+    rooms_opened: int = 0
+    rooms_ended: int = 0
+    rooms_failed: int = 0
+    ended: Traffic = field(default_factory=Traffic)
+    """Of the rooms that are no more."""
 
 
 @dataclass(slots=True)
 class Metrics:
     """The counters of one instance."""
 
-    ticks: int = 0
-    """Steps of rooms."""
+    games: defaultdict[str, GameMetrics] = field(default_factory=lambda: defaultdict(GameMetrics))
     ticks_caught_up: int = 0
     """Steps that came late, right behind another one."""
     nanoseconds_dropped: int = 0
     """Time that rooms were so late that it was given up."""
     wakeups: int = 0
     """How often the ticker woke up."""
-    rooms_opened: int = 0
-    rooms_ended: int = 0
-    rooms_failed: int = 0
-    joins: int = 0
+    nanoseconds_busy: int = 0
+    """What the wake-ups took."""
+    states_shed: int = 0
+    """Turns in which a room did not send because the instance was too busy."""
     connections: int = 0
     """Game connections that were upgraded."""
     refused: Counter[str] = field(default_factory=Counter)

@@ -6,18 +6,26 @@ little.
 
 A beat that is late is called once with the number of steps to make up: at most two more than the one that is due; the rest
 waits for the next turn of the loop. One that is late by more than a quarter of a second gives that time up.
+
+What a wake-up took is put down to the rooms it was for, and an instance that is too busy leaves out what follows the calls
+at every second or third turn of a beat.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from itertools import count
 from typing import Protocol
 
+import structlog
+
 from monkeytown._core import clock
+from monkeytown._core.timing import Stopwatch, Timing
 from monkeytown.runtime.metrics import Metrics
+from monkeytown.runtime.shedding import Shedding
 
 __all__ = [
     "CATCH_UP",
@@ -31,6 +39,8 @@ __all__ = [
     "make_waker",
 ]
 
+log = structlog.get_logger()
+
 SECOND = 1_000_000_000
 
 CATCH_UP = 2
@@ -40,6 +50,12 @@ GIVE_UP = SECOND // 4
 """Nanoseconds: whoever is later does not try to catch up."""
 
 PHASES = 2
+
+SHIFTS = 6
+"""A multiple of every stride: the places over which the beats of a phase spread what they leave out."""
+
+OBSERVED = SECOND // 10
+"""Nanoseconds from one look at how busy the instance is to the next."""
 
 
 class Waker(Protocol):
@@ -105,24 +121,53 @@ def make_waker(loop: asyncio.AbstractEventLoop) -> Waker:
 
 
 class Beat:
-    """One room's place in time. `call(steps)` is called when steps are due, and `then`, one by one, what follows."""
+    """One room's place in time. `call(steps)` is called when steps are due, and `then`, one by one, what follows.
 
-    __slots__ = ("active", "call", "phase", "rate", "then", "turn")
+    Both take laps of the stopwatch, if there is one. `shift` says which turns are without what follows, if some are.
+    """
+
+    __slots__ = (
+        "active",
+        "call",
+        "interval",
+        "lateness",
+        "phase",
+        "rate",
+        "shift",
+        "stopwatch",
+        "stretch",
+        "then",
+        "turn",
+    )
 
     def __init__(
         self,
         rate: int,
         phase: int,
+        shift: int,
         turn: int,
         call: Callable[[int], None],
         then: Sequence[Callable[[], None]],
+        stopwatch: Stopwatch | None,
     ) -> None:
         self.rate = rate
         self.phase = phase
+        self.shift = shift
         self.turn = turn
         self.call = call
         self.then = then
+        self.stopwatch = stopwatch
+        self.interval = SECOND // rate
+        self.lateness = 0
+        self.stretch = -1
         self.active = True
+
+    def follows(self, stride: int) -> bool:
+        """Whether this turn has what follows: one of each stretch of `stride` turns has."""
+        if stride == 1:
+            return True
+        before, self.stretch = self.stretch, (self.turn + self.shift) // stride
+        return self.stretch != before
 
     def deadline(self, origin: int) -> int:
         return origin + (self.turn * PHASES + self.phase) * SECOND // (self.rate * PHASES)
@@ -139,16 +184,24 @@ class Ticker:
         waker: Waker | None = None,
         *,
         now: Callable[[], int] = clock.now,
+        cpu: Callable[[], int] = time.thread_time_ns,
         metrics: Metrics | None = None,
+        shedding: Shedding | None = None,
     ) -> None:
         self.metrics = metrics or Metrics()
+        self.shedding = shedding or Shedding(max_stride=1)
         self._now = now
+        self._cpu = cpu
         self._origin = now()
         self._waker = waker
         self._queue: list[tuple[int, int, Beat]] = []
         self._order = count()
-        self._load: dict[int, list[int]] = {}
+        self._load: dict[int, list[list[int]]] = {}
         self._running = False
+        self._observed = self._origin
+        self._cpu_then = cpu()
+        self._busy = 0
+        self._sending = 0
         if waker is not None:
             waker.ring = self.run
 
@@ -158,13 +211,24 @@ class Ticker:
             heappop(self._queue)
         return self._queue[0][0] if self._queue else None
 
-    def add(self, rate: int, call: Callable[[int], None], then: Sequence[Callable[[], None]] = ()) -> Beat:
+    def stopwatch(self, timing: Timing) -> Stopwatch:
+        """One that goes by the ticker's own clock."""
+        return Stopwatch(timing, None if self._now is clock.now else self._now)
+
+    def add(
+        self,
+        rate: int,
+        call: Callable[[int], None],
+        then: Sequence[Callable[[], None]] = (),
+        stopwatch: Stopwatch | None = None,
+    ) -> Beat:
         """From the next whole interval on, `rate` times a second, in the emptiest phase."""
-        load = self._load.setdefault(rate, [0] * PHASES)
-        phase = load.index(min(load))
-        load[phase] += 1
+        load = self._load.setdefault(rate, [[0] * SHIFTS for _ in range(PHASES)])
+        phase = min(range(PHASES), key=lambda phase: sum(load[phase]))
+        shift = load[phase].index(min(load[phase]))
+        load[phase][shift] += 1
         turn = (self._now() - self._origin) * rate // SECOND + 1
-        beat = Beat(rate, phase, turn, call, then)
+        beat = Beat(rate, phase, shift, turn, call, then, stopwatch)
         self._push(beat)
         self._arm()
         return beat
@@ -172,7 +236,7 @@ class Ticker:
     def remove(self, beat: Beat) -> None:
         if beat.active:
             beat.active = False
-            self._load[beat.rate][beat.phase] -= 1
+            self._load[beat.rate][beat.phase][beat.shift] -= 1
             self._arm()
 
     def run(self) -> None:
@@ -184,15 +248,22 @@ class Ticker:
         self.metrics.wakeups += 1
         self._running = True
         late: list[Beat] = []
+        began = now = self._now()
         try:
-            while (deadline := self.next_deadline) is not None and deadline <= self._now():
+            while (deadline := self.next_deadline) is not None and deadline <= now:
                 _, _, beat = heappop(self._queue)
                 late.append(beat)
-                beat.call(self._steps(beat, self._now() - deadline))
-            for turn in range(max((len(beat.then) for beat in late), default=0)):
-                for beat in late:
+                beat.lateness = now - deadline
+                beat.call(self._steps(beat))
+                now = self._now()
+            stride = self.shedding.stride
+            following = [beat for beat in late if beat.then and beat.follows(stride)]
+            for turn in range(max((len(beat.then) for beat in following), default=0)):
+                for beat in following:
                     if beat.active and turn < len(beat.then):
                         beat.then[turn]()
+            self.metrics.states_shed += sum(1 for beat in late if beat.then) - len(following)
+            self._account(late, began, now)
         finally:
             self._running = False
             for beat in late:
@@ -206,8 +277,51 @@ class Ticker:
         if self._waker is not None:
             self._waker.close()
 
-    def _steps(self, beat: Beat, lateness: int) -> int:
+    def _account(self, late: Sequence[Beat], began: int, stepped: int) -> None:
+        """Puts down what this wake-up took; all that is left of it is what follows the calls, from `stepped` on.
+
+        A room that took longer than its interval has overrun it. If none did, and all together took longer than the
+        shortest interval, that counts once, for the room that took most.
+        """
+        now = self._now()
+        self.metrics.nanoseconds_busy += now - began
+        self._busy += now - began
+        self._sending += now - stepped
+        overrun = False
+        longest: Stopwatch | None = None
+        for beat in late:
+            stopwatch = beat.stopwatch
+            if stopwatch is None:
+                continue
+            taken = stopwatch.finish(beat.lateness)
+            if taken > beat.interval:
+                stopwatch.blame()
+                overrun = True
+            if longest is None or taken > longest.taken:
+                longest = stopwatch
+        if not overrun and longest is not None and now - began > min(beat.interval for beat in late):
+            longest.blame()
+        if now - self._observed >= OBSERVED:
+            self._observe(now)
+
+    def _observe(self, now: int) -> None:
+        """Shows the shedding how busy this thread was: with the rooms or, if that is more, with anything at all."""
+        elapsed = now - self._observed
+        cpu = self._cpu()
+        working = max(self._busy, cpu - self._cpu_then)
+        shedding, before = self.shedding, self.shedding.stride
+        if shedding.observe(elapsed / SECOND, working / SECOND, self._sending / SECOND):
+            if shedding.stride > before:
+                log.warning("too busy: states are sent less often", stride=shedding.stride)
+            else:
+                log.info("states are sent more often again", stride=shedding.stride)
+        self._observed = now
+        self._cpu_then = cpu
+        self._busy = self._sending = 0
+
+    def _steps(self, beat: Beat) -> int:
         """How many steps to make now; moves the beat on."""
+        lateness = beat.lateness
         missed = lateness * beat.rate // SECOND
         if lateness > GIVE_UP:
             beat.turn += missed + 1

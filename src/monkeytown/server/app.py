@@ -27,6 +27,7 @@ from monkeytown.readers.websocket import Front, Upgrade
 from monkeytown.room.room import Room
 from monkeytown.runtime.host import Audience, Host
 from monkeytown.runtime.metrics import Metrics
+from monkeytown.runtime.shedding import Shedding
 from monkeytown.runtime.ticker import Ticker, make_waker
 from monkeytown.schema import Schema
 from monkeytown.server import web
@@ -34,6 +35,7 @@ from monkeytown.server.headers import HEADERS
 from monkeytown.server.health import Health
 from monkeytown.server.http import guarded
 from monkeytown.server.logs import configure
+from monkeytown.server.metrics import MetricsPage, ServerCollector
 from monkeytown.server.settings import Settings
 
 __all__ = ["RunningServer", "application", "running", "serve"]
@@ -187,11 +189,13 @@ def _build(
     metrics = Metrics()
 
     def audiences(room: Room) -> list[Audience]:
-        return front.audience(room, settings.ack_window)
+        return [front.audience(room)]
 
     host = Host(
         games,
-        Ticker(make_waker(asyncio.get_running_loop()), metrics=metrics),
+        Ticker(
+            make_waker(asyncio.get_running_loop()), metrics=metrics, shedding=Shedding(settings.max_stride)
+        ),
         make_audiences=audiences,
         max_players=settings.max_players or None,
         empty_seconds=settings.empty_room_seconds,
@@ -202,11 +206,17 @@ def _build(
         origins=Origins(settings.origins, loopback=settings.on_loopback),
         addresses=Addresses(settings.connections_per_address, free_loopback=settings.on_loopback),
         headers=HEADERS,
+        window=settings.ack_window,
         send_threads=settings.send_threads,
     )
     health = Health()
+    page = MetricsPage(
+        ServerCollector(host, front),
+        token=settings.metrics_token.get_secret_value(),
+        is_open=settings.on_loopback,
+    )
     config = uvicorn.Config(
-        application(games, health, routes),
+        application(games, health, [*page.routes, *routes]),
         http=guarded(settings),
         ws=partial(Upgrade, front),  # type: ignore[arg-type]
         loop="none",

@@ -15,6 +15,7 @@ from monkeytown._core.senders import MAX_THREADS
 from monkeytown.errors import StartError
 from monkeytown.readers.handshake import is_loopback
 from monkeytown.runtime.limits import Limits
+from monkeytown.runtime.shedding import MAX_STRIDE
 from monkeytown.server.logs import LogFormat, LogLevel
 
 __all__ = ["MIN_SECRET_BYTES", "Settings"]
@@ -54,6 +55,16 @@ class Settings(BaseSettings, Limits):
     )
     empty_room_seconds: float = Field(
         default=10.0, ge=0, description="How long a room waits for players before it ends."
+    )
+    max_stride: int = Field(
+        default=MAX_STRIDE,
+        ge=1,
+        le=MAX_STRIDE,
+        description="Ticks from one state to the next, at most, while the server is too busy; 1: always at every tick.",
+    )
+    metrics_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="What whoever reads /metrics must know, 32 bytes or more; without it, loopback only has /metrics.",
     )
     tls_certificate: str = Field(
         default="", description="File with the certificate chain, to serve TLS without a proxy."
@@ -102,6 +113,11 @@ class Settings(BaseSettings, Limits):
             raise StartError(
                 f"listening on {self.host} needs MONKEYTOWN_SECRET, of at least {MIN_SECRET_BYTES} bytes:"
                 " openssl rand -hex 32 makes one"
+            )
+        token = self.metrics_token.get_secret_value().encode()
+        if not self.on_loopback and 0 < len(token) < MIN_SECRET_BYTES:
+            raise StartError(
+                f"MONKEYTOWN_METRICS_TOKEN has {MIN_SECRET_BYTES} bytes or more: openssl rand -hex 32 makes one"
             )
         if bool(self.tls_certificate) != bool(self.tls_key):
             raise StartError("TLS needs both MONKEYTOWN_TLS_CERTIFICATE and MONKEYTOWN_TLS_KEY")
