@@ -171,9 +171,9 @@ class Watcher:
                 if cell in far and (name, id % (1 << 20)) not in self.taken:
                     yield name, id, cell, far_tick
 
-    def check_tables(self) -> None:
-        steps = dict(self.twin.steps)
-        values = dict(self.ground.shared(self.twin.tick))
+    def expected(self) -> tuple[State, State, dict[str, dict[int, int]]]:
+        """What the reader must have: values, steps, and the cells of rows."""
+        values, steps = dict(self.ground.shared(self.twin.tick)), dict(self.twin.steps)
         cells: dict[str, dict[int, int]] = {name: {} for name in self.ground.names}
         for name in self.ground.names:
             values[name], steps[name] = {}, {}
@@ -182,9 +182,10 @@ class Watcher:
             values[name][id] = self.ground.shared(tick)[name][id]
             steps[name][id] = self.twin.model.steps[tick][name][id]
             cells[name][id] = cell
-        assert self.reader.cells == cells
-        assert self.reader.tables == values
-        assert self.reader.steps == steps
+        return values, steps, cells
+
+    def check_tables(self) -> None:
+        assert (self.reader.tables, self.reader.steps, self.reader.cells) == self.expected()
 
     def check_received(self, frame: bytes | None, far: bool) -> None:
         """Nothing of an entity that the reader may not see was in the message."""

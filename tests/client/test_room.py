@@ -131,3 +131,19 @@ def test_chat_and_leaving():
     room.leave()
     assert [BINARY.decode(data) for data in server.sent] == [ChatMessage("hello"), LeaveGame()]
     assert not room.open
+
+
+def test_a_room_that_is_shown_in_another_way_begins_anew_with_its_tables_alone():
+    server = Server()
+    room = server.room()
+    room.receive(messages.decode(server.arena.snapshot()))
+    tell(room, "player_joined", PlayerJoined("1", "Ada"))
+    room.receive(messages.decode(server.arena.private(0, None, seen=3, entity=1 << 20)))
+    assert (room.input(turn=1), room.entity.name) == (1, "Ada")
+    before = room.tables
+    room.look_anew(msgspec.convert({**server.arena.description, "hash": 7}, Schema))
+    assert (room.tick, room.entity, room.schema["hash"]) == (0, None, 7)
+    assert room.tables is not before
+    assert (list(room.players), room.input_seen, room.input(turn=1)) == (["1"], 3, 2)
+    room.receive(messages.decode(server.arena.snapshot()))
+    assert [monkey.name for monkey in room.tables["monkeys"]] == ["Ada"]

@@ -87,3 +87,12 @@ def test_a_room_has_one_mirror_for_as_long_as_somebody_reads(arena: Arena):
     del mirror
     gc.collect()
     assert mirrors(arena.description).position is None
+
+
+def test_in_a_room_with_an_area_everyone_has_a_mirror_alone():
+    mirrors = SharedMirrors()
+    divided = {"tables": [0], "columns": 1, "rows": 1, "x": 0.0, "y": 0.0, "size": 100.0}
+    description = {**Arena().description, "area": divided}
+    first, second = mirrors(description), mirrors(description)
+    assert first is not second
+    assert first.keeps_values

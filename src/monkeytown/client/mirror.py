@@ -10,6 +10,7 @@ from math import tau
 from typing import Any, NamedTuple
 
 from monkeytown._core.fields import Field
+from monkeytown._core.glimpse import Glimpse
 from monkeytown._core.inputs import Layout
 from monkeytown._core.mirror import apply
 from monkeytown._core.state import Row, Table
@@ -56,11 +57,23 @@ class Mirror:
                 if field["type"] == "ref":
                     table.bind_ref(field["name"], self._list[field["table"]])
         self.tables = {table.name: table for table in self._list}
+        area = schema.get("area")
+        self._glimpse = None if area is None else Glimpse(area, self._list)
+
+    @property
+    def view(self) -> list[tuple[int, bool]]:
+        """The cells that are seen of a room with an area, in order: (cell, whether it is in the far ring)."""
+        return [] if self._glimpse is None else self._glimpse.view
+
+    def cell_of(self, row: Row) -> int | None:
+        """The cell that a row is in; None if its table is not divided into cells, or it is gone."""
+        return None if self._glimpse is None else self._glimpse.cell_of(row)
 
     def apply(self, frame: bytes, reader_at: Position | None) -> Applied:
         """Bring a reader who stands at `reader_at` to where `frame` leads; raises WireError if it does not start there."""
         snapshot = is_snapshot(frame)
-        return Applied(apply(frame, self._list, None if snapshot else reader_at), snapshot)
+        position = apply(frame, self._list, None if snapshot else reader_at, self._glimpse)
+        return Applied(position, snapshot)
 
     def read_private(self, message: bytes) -> Private:
         """Take in what concerns one player only."""

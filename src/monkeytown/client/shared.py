@@ -1,7 +1,8 @@
 """One mirror for all the players of a process who are in the same room: a state is decoded once, however many watch it.
 
-Every frame says where it starts and where it ends, so what one connection has brought already, the others pass over. Knows
-frames' heads and nothing of what is in them.
+Every frame says where it starts and where it ends, so what one connection has brought already, the others pass over. In a
+room with an area everyone sees another part, so there everyone has a mirror alone. Knows frames' heads and nothing of what
+is in them.
 """
 
 from __future__ import annotations
@@ -50,7 +51,9 @@ class SharedMirrors:
     def __init__(self) -> None:
         self._mirrors: WeakValueDictionary[tuple[str, int], SharedMirror] = WeakValueDictionary()
 
-    def __call__(self, schema: dict[str, Any]) -> SharedMirror:
+    def __call__(self, schema: dict[str, Any]) -> Mirror:
+        if schema.get("area") is not None:
+            return Mirror(schema)
         key = (schema["gameId"], schema["hash"])
         mirror = self._mirrors.get(key)
         if mirror is None:

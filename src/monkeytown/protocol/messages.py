@@ -86,7 +86,7 @@ class Welcome(Message):
 
 
 class Schema(Message):
-    """docs/reference/wire.md, section 3; `tables` and `input` as `Schema.describe()` has them."""
+    """docs/reference/wire.md, section 3; `tables`, `input` and `area` as `Schema.describe()` has them."""
 
     game_id: str
     game: str
@@ -94,6 +94,7 @@ class Schema(Message):
     hash: int
     tables: list[dict[str, Any]]
     input: dict[str, Any] | None
+    area: dict[str, Any] | None = None
 
 
 class PlayerJoined(Message):
