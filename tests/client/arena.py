@@ -6,23 +6,9 @@ from typing import Any
 
 from monkeytown._core import delta, state, values
 from monkeytown._core.state import Table
+from monkeytown.fields import angle, array, blob, boolean, enum, fixed, ref, sint, text, uint
 from monkeytown.protocol.codec import BINARY
-from monkeytown.schema import (
-    Entity,
-    Input,
-    Schema,
-    angle,
-    array,
-    blob,
-    boolean,
-    enum,
-    fixed,
-    ref,
-    sint,
-    table,
-    text,
-    uint,
-)
+from monkeytown.schema import Entity, Input, Schema, table
 
 __all__ = ["EPOCH", "Arena", "Monkey", "Steer"]
 
@@ -62,6 +48,7 @@ class Rules:
     """As much of a game class as a schema looks at."""
 
     input = Steer
+    view = None
     monkeys = table(Monkey, capacity=8)
     bananas = table(Banana, capacity=8)
 

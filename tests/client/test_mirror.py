@@ -125,7 +125,7 @@ def test_a_mirror_of_a_room_with_an_area_has_what_is_seen():
     assert mirror.view == [(0, False), (1, False), (2, True)]
     first, second, _ = mirror.tables["things"]
     assert (mirror.cell_of(first), mirror.cell_of(next(iter(mirror.tables["board"])))) == (0, None)
-    applied = mirror.apply(bytes.fromhex(VIEW + "01 01 00 00"), applied.position)
+    applied = mirror.apply(bytes.fromhex(VIEW + "01 01 01 00 00"), applied.position)
     assert applied == (Position(1, 301), False)
     assert (first.alive, second.alive, mirror.cell_of(second)) == (True, False, None)
 

@@ -68,18 +68,17 @@ def cells() -> Recorder:
     room.watcher.follow("walkers", own)
     room.deliver()
     for turn in range(1, 16):
-        room.put(own, x=60 + 12.0 * turn, y=60 + 6.0 * turn)
+        room.put(own, x=60 + 13.0 * turn, y=60 + 6.0 * turn)
         for place, id in enumerate(others):
             room.put(id, x=20.0 * place + 3 * turn, turned=turn / 9 if place % 3 == 0 else 0.0)
         if turn % 4 == 1:
             room.put(others[1], x=390.0 - turn, label=f"at {turn}")
         if turn == 6:
             room.twin.despawn("walkers", others[5])
-        if turn == 7:
             others[5] = room.walker(150, 90, label="anew")
         room.twin.assign("clocks", room.twin.ids("clocks")[0], "time", turn * 5)
-        if turn == 9:
-            room.twin.assign("board", room.twin.ids("board")[0], "round", 2)
+        if turn in (9, 10, 11):
+            room.twin.assign("board", room.twin.ids("board")[0], "round", turn)
         (room.tick if turn in (3, 10, 11) else room.deliver)()
     room.deliver()
     room.deliver()
