@@ -68,7 +68,7 @@ def cells() -> Recorder:
     room.watcher.follow("walkers", own)
     room.deliver()
     for turn in range(1, 16):
-        room.put(own, x=60 + 13.0 * turn, y=60 + 6.0 * turn)
+        room.put(own, x=60 + 15.0 * turn, y=60 + 6.0 * turn)
         for place, id in enumerate(others):
             room.put(id, x=20.0 * place + 3 * turn, turned=turn / 9 if place % 3 == 0 else 0.0)
         if turn % 4 == 1:
