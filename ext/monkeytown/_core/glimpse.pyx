@@ -1,11 +1,11 @@
 """What a reader of cells keeps beside its tables: its view, the cell of each row, and the tick of its far cells.
 
-The reader's side of *Cells* and *Cells in a state* in docs/reference/wire.md, sections 3 and 4. Knows which rows are in which cell, not what
-is in the rows: `mirror` reads the sections.
+The reader's side of *Cells* and *Cells in a state* in docs/reference/wire.md, sections 3 and 4. Knows which rows are in which
+cell, not what is in the rows: `mirror` reads the sections.
 
-A row that leaves a cell stays in its table until the message ends, since it may come into another cell and is then the same row to
-whoever holds it. A slot may be counted by a cell that its row has left, until that cell hears of it; how many those are is for the server
-to bound.
+A row that leaves a cell stays in its table until the message ends, since it may come into another cell and is then the same row
+to whoever holds it. A slot may be counted by a cell that its row has left, until that cell hears of it; how many those are is
+for the server to bound.
 """
 
 from libc.stdlib cimport free, realloc
@@ -97,7 +97,7 @@ cdef class Ground:
         return 0
 
     cdef int leave(self, int32_t slot, int32_t cell) except -1:
-        """A row leaves a cell, unless it is in another by now. The slot is one that has been entered, so there is room for it."""
+        """A row leaves a cell, unless it is in another by now. The slot has been entered, so there is room for it."""
         if self.cell_of[slot] == cell:
             reserve(&self.left, &self.left_capacity, <int64_t>self.left_count + 1)
             self.cell_of[slot] = -1

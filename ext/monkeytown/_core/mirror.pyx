@@ -71,7 +71,7 @@ cdef class _Applier(Unpacker):
         return 0
 
     cdef int32_t take_entered(self, Table table, int32_t stamp, bint stays) except -1:
-        """Rows that enter, whose slots are then in `slots`. With `stays` one that is there already, by its id, is the same row as before."""
+        """Rows that enter, whose slots are then in `slots`. With `stays` one that is there already, by its id, is the same row."""
         cdef int32_t count = self.take_count(1, table.rows.capacity), i, slot
         cdef Column column
         cdef int lane
