@@ -1,8 +1,8 @@
 """State frames in: applies `game_state` messages (docs/reference/wire.md, section 4) to tables.
 
-The tables of a reader are tables like any other: what was applied can be read, and encoded for further readers. Those that are
-divided into cells can be encoded whole only: what a reader does not see it cannot pass on. After a `WireError` the tables may hold half a
-message, and only a snapshot may be applied next.
+The tables of a reader are tables like any other: what was applied can be read, and encoded for further readers. Those that
+are divided into cells can be encoded whole only: what a reader does not see it cannot pass on. After a `WireError` the tables
+may hold half a message, and only a snapshot may be applied next.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
@@ -71,7 +71,7 @@ cdef class _Applier(Unpacker):
         return 0
 
     cdef int32_t take_entered(self, Table table, int32_t stamp, bint stays) except -1:
-        """Rows that enter, whose slots are then in `slots`. With `stays` one that is there already, by its id, is the same row."""
+        """Rows that enter, whose slots are then in `slots`. With `stays` one of the same id stays the same row."""
         cdef int32_t count = self.take_count(1, table.rows.capacity), i, slot
         cdef Column column
         cdef int lane
