@@ -72,22 +72,6 @@ async def test_two_players_far_apart_meet_and_part(server: Serve):
         await settled(lambda: names(here) == names(there) == ["Ada", "Bo"])
 
 
-async def test_a_spectator_is_shown_the_room_anew(server: Serve):
-    url = (await server(Heath)).url
-    async with await connect(url, name="Ada") as ada, await connect(url, name="Bo") as bo:
-        here, _ = await ada.join("heath"), await bo.join("heath")
-        await settled(lambda: here.entity is not None and len(here.players) == 2)
-        own_part = here.schema
-        assert here.schema["area"] is not None
-        number = here.input(to=100, watch=True)
-        await settled(lambda: names(here) == ["Ada", "Bo"] and here.entity is not None)
-        assert here.schema["area"] is None
-        assert (len(here.players), here.inputs_sent) == (2, number)
-        here.input(to=100)
-        await settled(lambda: names(here) == ["Ada"] and here.entity is not None)
-        assert here.schema == own_part
-
-
 async def test_bots_see_a_part_each(server: Serve):
     url = (await server(Heath)).url
     bots = Bots(url, "heath", 4, rate=50, seed=1)

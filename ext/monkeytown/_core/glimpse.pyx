@@ -4,8 +4,8 @@ The reader's side of *Cells* and *Cells in a state* in docs/reference/wire.md, s
 cell, not what is in the rows: `mirror` reads the sections.
 
 A row that leaves a cell stays in its table until the message ends, since it may come into another cell and is then the same
-row to whoever holds it. A slot may be counted by a cell that its row has left, until that cell hears of it; how many those are is
-for the server to bound.
+row to whoever holds it. A slot may be counted by a cell that its row has left, until that cell hears of it; how many those
+are is for the server to bound.
 """
 
 from libc.stdlib cimport free, realloc
