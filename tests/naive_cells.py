@@ -27,11 +27,13 @@ class Cells:
         self.tables: dict[int, Table] = {number: tables[number] for number in numbers}
         self.view: dict[int, str] = {}
         self.far_tick: int | None = None
+        self.renewed: set[int] = set()
         self.where: dict[int, dict[int, int]] = {number: {} for number in numbers}
         self.slots: dict[int, dict[int, set[int]]] = {number: {} for number in numbers}
 
     def begin(self, tick: int, gap: int, far_gap: int | None, snapshot: bool) -> None:
         """A message of `tick` begins; `far_gap`: None without *far*."""
+        self.renewed = set()
         self.snapshot, self.gap, self.far = snapshot, gap, far_gap is not None
         if snapshot:
             self.view = {}
@@ -46,6 +48,7 @@ class Cells:
         lost, near, distant = (self._list(cursor) for _ in range(3))
         require(not self.snapshot or not lost, "a cell is lost in a snapshot")
         require(not {*near} & {*distant}, "a cell that is near and far")
+        self.renewed = {*lost} & {*near, *distant}
         for cell in lost:
             require(cell in self.view, "a cell is lost that was not in the view")
             del self.view[cell]

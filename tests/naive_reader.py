@@ -95,6 +95,11 @@ class NaiveReader:
         return None if self._cells is None else self._cells.far_tick
 
     @property
+    def renewed(self) -> set[int]:
+        """The cells that were lost in the newest state and are in the view again."""
+        return set() if self._cells is None else self._cells.renewed
+
+    @property
     def received(self) -> set[tuple[str, int]]:
         """(table, id) of every row whose values were in the newest state: those that entered, were selected or corrected."""
         return {(table.spec["name"], id) for table in self._tables for id in table.received}

@@ -196,6 +196,8 @@ def residuals(cursor: Cursor, table: Table, new: set[int]) -> None:
         for row, residual in zip(rows, map(column.change, numbers), strict=True):
             require(not residual or row.id % (1 << 20) not in new, "a change to a row that has just entered")
             row.values[place] = column.added(row.values[place], residual)
+            if residual:
+                column.check(row.values[place])
             if column.linear:
                 row.steps[place] = column.added_step(row.steps[place], residual)
 

@@ -21,7 +21,7 @@ from monkeytown import (
     text,
     uint,
 )
-from monkeytown.testing import play
+from monkeytown.testing import TestedPlayer, play
 
 
 class Snail(Entity):
@@ -104,54 +104,6 @@ def test_players_see_their_own_secrets_only() -> None:
         assert ada.tables.snails[bob.entity.id].secret == 0
 
 
-class Stag(Entity):
-    x = fixed(0, 1000, step=0.5)
-    y = fixed(0, 1000, step=0.5)
-    secret = uint(8, owner_only=True)
-
-
-class Wood(Game):
-    tick_rate = 10
-    input = Crawl
-    stags = table(Stag)
-    view = area(50, stags)
-
-    def on_join(self, player: Player) -> None:
-        x = 100 if player.name in ("Ann", "Bea") else 900
-        player.entity = self.stags.spawn(x=x, y=x, secret=player.number)
-        player.entity.owner = player.number
-
-    def on_input(self, player: Player, crawl: Crawl) -> None:
-        player.entity.x = player.entity.y = 500 + 400 * crawl.by
-
-
-def test_players_see_what_is_around_them() -> None:
-    with play(Wood) as room:
-        ann, bea, far = room.join("Ann"), room.join("Bea"), room.join("Far")
-        room.step()
-        assert [len(player.tables.stags) for player in (ann, bea, far)] == [2, 2, 1]
-        assert ann.entity.secret == 1
-        seen = bea.tables.stags[ann.entity.id]
-        ann.input(by=1.0)
-        room.step(2)
-        assert not seen.alive
-        assert [len(player.tables.stags) for player in (ann, bea, far)] == [2, 1, 2]
-        assert (ann.entity.x, ann.entity.secret) == (900, 1)
-
-
-def test_a_player_may_turn_from_a_part_to_all_and_back() -> None:
-    with play(Wood) as room:
-        ann, _ = room.join("Ann"), room.join("Far")
-        room.step()
-        ann.player.view = everything()
-        room.step()
-        assert len(ann.tables.stags) == 2
-        assert ann.entity.secret == 1
-        ann.player.view = None
-        room.step()
-        assert [stag.secret for stag in ann.tables.stags] == [1]
-
-
 def test_time_is_the_tests() -> None:
     with play(Race) as room:
         room.run(seconds=2.5)
@@ -227,3 +179,90 @@ def test_a_game_is_played_the_way_it_takes() -> None:
 def test_tables_that_are_not_there_are_no_tables() -> None:
     with play(Book) as room, pytest.raises(AttributeError, match="no table pages"):
         _ = room.join("Ada").tables.pages
+
+
+class Walker(Entity):
+    x = fixed(0, 1000, step=0.5, predict="linear")
+    y = fixed(0, 1000, step=0.5)
+    secret = uint(8, owner_only=True)
+
+
+class Walk(Input):
+    by = fixed(-10, 10, step=0.5)
+    watch = fixed(-1, 5, step=1)
+
+
+class Heath(Game):
+    tick_rate = 10
+    input = Walk
+    walkers = table(Walker)
+    view = area(50, walkers)
+
+    def on_join(self, player: Player) -> None:
+        x = 100 if player.number == 1 else 700
+        player.entity = self.walkers.spawn(x=x, y=500, secret=40 + player.number)
+
+    def on_input(self, player: Player, walk: Walk) -> None:
+        player.entity.x += walk.by
+        if walk.watch >= 0:
+            player.view = everything(delay=walk.watch)
+        elif player.view is not None:
+            player.view = None
+
+
+def xs(player: TestedPlayer) -> list[float]:
+    return sorted(walker.x for walker in player.tables.walkers)
+
+
+def test_players_of_an_area_see_what_is_around_them() -> None:
+    with play(Heath) as room:
+        ada, bo = room.join("Ada"), room.join("Bo")
+        room.step()
+        assert (xs(ada), xs(bo)) == ([100], [700])
+        own = ada.entity
+        met = []
+        for tick in range(100):
+            ada.input(by=8, watch=-1)
+            room.step()
+            assert ada.entity is own
+            assert (own.x, own.secret) == (100 + 8 * (tick + 1), 41)
+            distance = abs(own.x - bo.entity.x)
+            seen = len(ada.tables.walkers) == 2
+            assert seen or distance > 50
+            assert not seen or distance <= 50 * 2.75
+            assert len(bo.tables.walkers) == len(ada.tables.walkers)
+            met.append(seen)
+        assert (met[0], any(met), met[-1]) == (False, True, False)
+
+
+def test_a_spectator_of_an_area_is_shown_everything_and_then_its_part_again() -> None:
+    with play(Heath) as room:
+        ada, _ = room.join("Ada"), room.join("Bo")
+        room.step()
+        before = ada.entity
+        ada.input(watch=0)
+        room.step(2)
+        assert xs(ada) == [100, 700]
+        assert ada.entity is not before
+        assert ada.entity.secret == 41
+        ada.input(watch=-1)
+        room.step(2)
+        assert xs(ada) == [100]
+
+
+def test_a_delayed_spectator_sees_what_was_and_owns_nothing() -> None:
+    with play(Heath) as room:
+        ada, bo = room.join("Ada"), room.join("Bo")
+        ada.input(watch=2)
+        room.step()
+        for _ in range(20):
+            assert xs(ada) == []
+            bo.input(by=1, watch=-1)
+            room.step()
+        assert xs(ada) == [100, 700]
+        assert ada.entity is None
+        room.step(5)
+        assert xs(ada) == [100, 705]
+        bo.chat("still there?")
+        room.step()
+        assert [event.event for event in ada.events] == ["chat"]

@@ -11,7 +11,7 @@ from typing import Any
 
 from monkeytown._core.sight import Sight
 from monkeytown.views import AreaView
-from tests.model import FieldSpec
+from tests.model import FieldSpec, State
 from tests.naive_reader import NaiveReader
 from tests.twin import EPOCH, Twin
 
@@ -34,25 +34,31 @@ class Ground:
         area = twin.schema.divide(twin.by_name)
         assert area is not None
         self.area = area
+        self.places: dict[int, dict[str, dict[int, Place]]] = {}
+        self._shared: dict[int, State] = {}
         self._newest: dict[str, dict[int, int]] = {name: {} for name in self.names}
 
     def follow(self) -> None:
         """After each commit."""
         self.area.follow(self.twin.tick)
+        tick = self.twin.tick
+        self.places[tick] = {name: self._places(name) for name in self.names}
         self._newest = {
-            name: {
-                id: self.cell(self.place(name, id), self._newest[name].get(id))
-                for id in self.twin.model.history[self.twin.tick][name]
-            }
-            for name in self.names
+            name: {id: self.cell(place, self._newest[name].get(id)) for id, place in places.items()}
+            for name, places in self.places[tick].items()
         }
-        self.history[self.twin.tick] = self._newest
+        self.history[tick] = self._newest
 
-    def place(self, name: str, id: int, tick: int | None = None) -> Place:
+    def _places(self, name: str) -> dict[int, Place]:
         table = next(spec for spec in self.twin.specs if spec.name == name)
-        row = self.twin.model.history[self.twin.tick if tick is None else tick][name][id]
         x, y = (next(spec for spec in table.fields if spec.name == axis) for axis in ("x", "y"))
-        return real(x, row["x"]), real(y, row["y"])
+        rows = self.twin.model.history[self.twin.tick][name]
+        return {id: (real(x, row["x"]), real(y, row["y"])) for id, row in rows.items()}
+
+    def shared(self, tick: int) -> State:
+        if tick not in self._shared:
+            self._shared[tick] = self.twin.model.shared(tick)
+        return self._shared[tick]
 
     def cell(self, place: Place, before: int | None) -> int:
         """Which cell: the one before, until the place is beyond its border by a tenth of the side."""
@@ -100,6 +106,8 @@ class Watcher:
         self.taken: set[tuple[str, int]] = set()
         """Slots that have come into near cells since the far tick: what the far cells had there is replaced."""
         self.frames: list[bytes | None] = []
+        self.renewed = 0
+        """How many cells began anew, since what came and went in them was not known any more."""
 
     def wander(self) -> None:
         """Perhaps looks from elsewhere."""
@@ -127,8 +135,8 @@ class Watcher:
 
     def read(self, anew: bool = False) -> bytes | None:
         """One message, or none, and what must be true after it."""
-        if self.focus is not None and self.focus[1] in self.twin.shared[self.focus[0]]:
-            self.place = self.ground.place(*self.focus)
+        if self.focus is not None:
+            self.place = self.ground.places[self.twin.tick][self.focus[0]].get(self.focus[1], self.place)
         base = None if anew or self.reader.position is None else self.reader.position[1]
         if base is not None and not self.sight.can_continue(base):
             base = None
@@ -137,6 +145,7 @@ class Watcher:
         before = self.reader.far_tick
         if frame is not None:
             self.reader.apply(frame)
+            self.renewed += len(self.reader.renewed)
             assert self.reader.position == (EPOCH, self.twin.tick)
             if self.reader.far_tick != before:
                 self.taken.clear()
@@ -162,22 +171,21 @@ class Watcher:
                 if cell in far and (name, id % (1 << 20)) not in self.taken:
                     yield name, id, cell, far_tick
 
-    def check_tables(self) -> None:
-        values, steps, history = dict(self.twin.shared), dict(self.twin.steps), self.twin.model
+    def expected(self) -> tuple[State, State, dict[str, dict[int, int]]]:
+        """What the reader must have: values, steps, and the cells of rows."""
+        values, steps = dict(self.ground.shared(self.twin.tick)), dict(self.twin.steps)
         cells: dict[str, dict[int, int]] = {name: {} for name in self.ground.names}
         for name in self.ground.names:
             values[name], steps[name] = {}, {}
-        shared = {
-            tick: history.shared(tick) for tick in {self.twin.tick, self.reader.far_tick} & {*history.history}
-        }
         for name, id, cell, tick in self._seen():
             assert id not in values[name]
-            values[name][id] = shared[tick][name][id]
-            steps[name][id] = history.steps[tick][name][id]
+            values[name][id] = self.ground.shared(tick)[name][id]
+            steps[name][id] = self.twin.model.steps[tick][name][id]
             cells[name][id] = cell
-        assert self.reader.cells == cells
-        assert self.reader.tables == values
-        assert self.reader.steps == steps
+        return values, steps, cells
+
+    def check_tables(self) -> None:
+        assert (self.reader.tables, self.reader.steps, self.reader.cells) == self.expected()
 
     def check_received(self, frame: bytes | None, far: bool) -> None:
         """Nothing of an entity that the reader may not see was in the message."""
@@ -197,12 +205,14 @@ class Watcher:
         view, size = self.ground.view, self.ground.told["size"]
         settled = not view.far or self.reader.far_tick == self.twin.tick
         for name in self.ground.names:
-            for id, cell in self.ground.history[self.twin.tick][name].items():
-                if math.dist(self.ground.place(name, id), self.place) <= view.radius:
+            where = self.ground.history[self.twin.tick][name]
+            for id, place in self.ground.places[self.twin.tick][name].items():
+                if math.dist(place, self.place) <= view.radius:
+                    cell = where[id]
                     assert self.reader.view[cell] == "near" or not settled
         furthest = max(view.radius, view.far) + 2.4 * size
         across, along = self.ground.inside(self.place)
         for name, id, _, tick in self._seen():
-            x, y = self.ground.place(name, id, tick)
+            x, y = self.ground.places[tick][name][id]
             assert abs(x - across) <= furthest * (1 + 1e-9)
             assert abs(y - along) <= furthest * (1 + 1e-9)

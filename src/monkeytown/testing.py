@@ -7,8 +7,9 @@
             room.run(seconds=3)
             assert not alice.entity.running
 
-Players see what a player sees: their tables are read from the frames that would be sent to them. An error in
-a hook is raised in the test, at the line of the game that made it.
+Players see what a player sees: their tables are read from the frames that would be sent to them, so in a game whose
+`view` is an area they hold what is around each. An error in a hook is raised in the test, at the line of the game that
+made it.
 
 Knows the room and the client's mirror of it; must not know connections or servers.
 """
@@ -24,6 +25,7 @@ from monkeytown.client.mirror import Mirror
 from monkeytown.errors import Refusal
 from monkeytown.game import Game
 from monkeytown.room.cursor import Cursor
+from monkeytown.room.delayed import Delayed
 from monkeytown.room.member import Member
 from monkeytown.room.room import Closing, Room
 
@@ -52,6 +54,8 @@ class TestedRoom:
         self.players: list[TestedPlayer] = []
         """Who is in the room."""
         self._joined = 0
+        self._past: dict[float, Delayed] = {}
+        """The room as it was so many seconds ago, for those who are shown that."""
         self._raise()
 
     @property
@@ -88,6 +92,12 @@ class TestedRoom:
             self.room.step()
             self._raise()
             for player in self.players:
+                if player._member in self.room.reviewed:
+                    player._look_anew()
+            self.room.reviewed.clear()
+            for past in self._past.values():
+                past.follow()
+            for player in self.players:
                 player._read()
             self._send_away()
 
@@ -99,6 +109,12 @@ class TestedRoom:
         self.room.advance(seconds)
         self._raise()
         self.step()
+
+    def _as_it_was(self, delay: float) -> Delayed:
+        """The room `delay` seconds ago, counted from when it was first asked for."""
+        if delay not in self._past:
+            self._past[delay] = Delayed(self.room, delay)
+        return self._past[delay]
 
     def _send_away(self) -> None:
         """What a host does once all have read: those who were kicked are gone, and nobody waits to be notified."""
@@ -142,9 +158,8 @@ class TestedPlayer:
     def __init__(self, stage: TestedRoom, member: Member) -> None:
         self._stage = stage
         self._member = member
-        self._mirror = Mirror(stage.room.describe(member))
         self._cursor = Cursor()
-        self._entity: Any = None
+        self._look_anew()
         self._sent = 0
         self.player: Any = member.player
         """The rules' own `Player`."""
@@ -205,24 +220,39 @@ class TestedPlayer:
         self._stage.players.remove(self)
         self._stage._after_event()
 
+    def _look_anew(self) -> None:
+        """The room is described, and then shown from nothing: at first, and when the rules show it in another way."""
+        delay = self._member.delay
+        self._mirror = Mirror(self._stage.room.describe(self._member))
+        self._cursor.position = None
+        self._past = self._stage._as_it_was(delay) if delay else None
+        self._entity: Any = None
+
     def _read(self) -> None:
         """Takes in a state, what is private, and the events, as a connection would deliver them."""
-        room = self._stage.room
-        if self._member in room.reviewed:
-            room.reviewed.discard(self._member)
-            self._mirror, self._cursor.position = Mirror(room.describe(self._member)), None
-        base, before = self._cursor.base, self._cursor.position
-        reading = room.read(before, self._member.view)
-        self._cursor.position = reading.position
+        base, before, past = self._cursor.base, self._cursor.position, self._past
+        if past is None:
+            self._cursor.view = self._member.view
+            reading = self._cursor.read(self._stage.room)
+        elif past.position is None:
+            self._take_events()
+            return
+        else:
+            reading = past.read(before)
+            self._cursor.position = reading.position
         if reading.frame is not None:
             self._mirror.apply(reading.frame, before)
             self.bytes_read += len(reading.frame)
-        private = room.private(self._member, None if reading.is_snapshot else base)
+        if past is None:
+            self._read_private(None if reading.is_snapshot else base)
+        self._take_events()
+
+    def _read_private(self, base: int | None) -> None:
+        private = self._stage.room.private(self._member, base)
         if private is not None:
             told = self._mirror.read_private(private.message())
             if told.names_entity:
                 self._entity = told.entity
-        self._take_events()
 
     def _take_events(self) -> None:
         for number, type, payload in self._member.outbox.since(self._cursor.number) or ():

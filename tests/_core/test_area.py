@@ -100,8 +100,10 @@ def test_a_crowd(view: AreaView, restless: float) -> None:
     for _ in range(500):
         id = twin.spawn("things", x=random.uniform(0, 1000), y=random.uniform(0, 1000))
         headings[id] = (random.uniform(-9, 9), random.uniform(-9, 9))
-    strides = [*[1] * 20, *[2] * 8, *[3] * 6, *[9] * 4, 25, 31]
+    strides = [*[1] * 18, *[2] * 6, *[3] * 5, *[9] * 4, *[22] * 4, *[27] * 3]
     watchers = [Watcher(ground, place, stride) for place, stride in enumerate(strides)]
+    for watcher in watchers:
+        watcher.look_at(random.uniform(0, 1000), random.uniform(0, 1000))
     for tick in range(60):
         for id, (x, y) in list(headings.items()):
             if random.random() < 0.3:
@@ -127,3 +129,5 @@ def test_a_crowd(view: AreaView, restless: float) -> None:
             if tick % watcher.stride == 0:
                 watcher.wander()
                 watcher.read()
+    renewed = sum(watcher.renewed for watcher in watchers)
+    assert (renewed > 10) == (restless > 0.5)

@@ -7,6 +7,7 @@ from monkeytown.client.mirror import Mirror, input_layout
 from monkeytown.errors import WireError
 from monkeytown.position import Position
 from tests.client.arena import EPOCH, Arena, Steer
+from tests.vectors.broken_cells import PLACES, PLACES_SNAPSHOT, VIEW
 
 
 @pytest.fixture
@@ -116,3 +117,21 @@ def test_the_layout_of_inputs_is_built_from_the_schema(arena: Arena):
 
 def test_a_game_of_actions_has_no_layout(arena: Arena):
     assert input_layout({**arena.description, "input": None}) is None
+
+
+def test_a_mirror_of_a_room_with_an_area_has_what_is_seen():
+    mirror = Mirror(PLACES)
+    applied = mirror.apply(PLACES_SNAPSHOT, None)
+    assert mirror.view == [(0, False), (1, False), (2, True)]
+    first, second, _ = mirror.tables["things"]
+    assert (mirror.cell_of(first), mirror.cell_of(next(iter(mirror.tables["board"])))) == (0, None)
+    applied = mirror.apply(bytes.fromhex(VIEW + "01 01 01 00 00"), applied.position)
+    assert applied == (Position(1, 301), False)
+    assert (first.alive, second.alive, mirror.cell_of(second)) == (True, False, None)
+
+
+def test_a_mirror_of_a_whole_room_has_no_cells(arena: Arena):
+    mirror = Mirror(arena.description)
+    mirror.apply(arena.snapshot(), None)
+    assert mirror.view == []
+    assert mirror.cell_of(next(iter(mirror.tables["monkeys"]))) is None

@@ -18,7 +18,6 @@ from monkeytown.protocol.messages import (
     Schema,
 )
 from tests.client.arena import EPOCH, Arena
-from tests.vectors.broken_cells import AREA, PLACES, PLACES_SNAPSHOT
 
 
 class Server:
@@ -56,34 +55,6 @@ def test_states_bring_the_tables_up_to_date():
     assert (room.tick, room.epoch) == (1, EPOCH)
     assert [monkey.name for monkey in room.tables["monkeys"]] == ["Ada"]
     assert server.heard == [("state", State(1, True, len(frame)))]
-
-
-def test_a_room_with_an_area_shows_a_part_of_it():
-    server = Server()
-    room = Room(msgspec.convert(PLACES, Schema), server.send, Mirror)
-    assert (room.area, room.view) == (AREA, {})
-    room.receive(messages.decode(PLACES_SNAPSHOT))
-    assert room.view == {0: "near", 1: "near", 2: "far"}
-    first = room.tables["things"].row(0)
-    room.receive(messages.decode(bytes.fromhex("43 04 01 ad02 01 01 01 01 00 00")))  # cell 1 is lost
-    assert room.view == {0: "near", 2: "far"}
-    assert first.alive
-    assert len(room.tables["things"]) == 2
-
-
-def test_a_room_that_is_described_anew_begins_anew():
-    """From all of a room to a part of it and back: another view of the same room."""
-    server = Server()
-    room = server.room()
-    room.receive(messages.decode(server.arena.snapshot()))
-    assert (room.area, room.view) == (None, {})
-    room.load(msgspec.convert(PLACES, Schema))
-    assert (room.tick, room.inputs_sent) == (0, 0)
-    room.receive(messages.decode(PLACES_SNAPSHOT))
-    assert len(room.tables["things"]) == 3
-    room.load(msgspec.convert(server.arena.description, Schema))
-    room.receive(messages.decode(server.arena.snapshot()))
-    assert (room.view, len(room.tables["monkeys"])) == ({}, 1)
 
 
 def test_private_messages_name_the_players_entity():
@@ -160,3 +131,19 @@ def test_chat_and_leaving():
     room.leave()
     assert [BINARY.decode(data) for data in server.sent] == [ChatMessage("hello"), LeaveGame()]
     assert not room.open
+
+
+def test_a_room_that_is_shown_in_another_way_begins_anew_with_its_tables_alone():
+    server = Server()
+    room = server.room()
+    room.receive(messages.decode(server.arena.snapshot()))
+    tell(room, "player_joined", PlayerJoined("1", "Ada"))
+    room.receive(messages.decode(server.arena.private(0, None, seen=3, entity=1 << 20)))
+    assert (room.input(turn=1), room.entity.name) == (1, "Ada")
+    before = room.tables
+    room.look_anew(msgspec.convert({**server.arena.description, "hash": 7}, Schema))
+    assert (room.tick, room.entity, room.schema["hash"]) == (0, None, 7)
+    assert room.tables is not before
+    assert (list(room.players), room.input_seen, room.input(turn=1)) == (["1"], 3, 2)
+    room.receive(messages.decode(server.arena.snapshot()))
+    assert [monkey.name for monkey in room.tables["monkeys"]] == ["Ada"]

@@ -9,7 +9,6 @@ from monkeytown.client.shared import SharedMirror, SharedMirrors
 from monkeytown.errors import WireError
 from monkeytown.position import Position
 from tests.client.arena import EPOCH, Arena
-from tests.vectors.broken_cells import PLACES, PLACES_SNAPSHOT
 
 
 @pytest.fixture
@@ -90,8 +89,10 @@ def test_a_room_has_one_mirror_for_as_long_as_somebody_reads(arena: Arena):
     assert mirrors(arena.description).position is None
 
 
-def test_readers_who_see_different_parts_share_nothing():
+def test_in_a_room_with_an_area_everyone_has_a_mirror_alone():
     mirrors = SharedMirrors()
-    one, other = mirrors(PLACES), mirrors(PLACES)
-    one.apply(PLACES_SNAPSHOT, None)
-    assert (len(one.tables["things"]), len(other.tables["things"])) == (3, 0)
+    divided = {"tables": [0], "columns": 1, "rows": 1, "x": 0.0, "y": 0.0, "size": 100.0}
+    description = {**Arena().description, "area": divided}
+    first, second = mirrors(description), mirrors(description)
+    assert first is not second
+    assert first.keeps_values

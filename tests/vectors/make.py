@@ -9,13 +9,16 @@ Each file is a schema and the messages that one client receives or sends, with w
                  "private": {"values": {table: {"id": {owner-only field: ...}}},
                              "ownEntity": [table, id] or null,
                              "acknowledgedInput": number},         only if the frame is a `private`
-                 "event": {"kind", "number", "body"}}],            only if it is a message with a map
+                 "event": {"kind", "number", "body"},              only if it is a message with a map
+                 "view": {"cell": "near" or "far"},                these three only if the schema has an `area`
+                 "cells": {table: {"id": cell}},
+                 "farTick": number}],
      "inputs": [{"hex", "number", "acknowledged", "fields": {field: wire value}}],
      "messages": [{"hex", "name", "body"}],                        other messages of a client
      "broken": [{"rule", "hex"}]}                                  each must be refused by a reader that has read the frames
 
-State, steps and private values come from tests/model.py, never from the bytes; what is broken comes from broken.py. Run
-by hand, when wire.md changes.
+State, steps, cells and private values come from tests/model.py, never from the bytes; what is broken comes from broken.py
+and broken_cells.py. Run by hand, when wire.md changes.
 """
 
 import json
@@ -85,9 +88,9 @@ Scenario = Callable[[], Recorder]
 
 
 def all_documents() -> dict[str, dict[str, Any]]:
-    from tests.vectors import broken, broken_cells, scenarios, sessions
+    from tests.vectors import areas, broken, broken_cells, scenarios, sessions
 
-    every = scenarios.SCENARIOS | sessions.SCENARIOS
+    every = scenarios.SCENARIOS | sessions.SCENARIOS | areas.SCENARIOS
     made = {name: scenario().document(name) for name, scenario in every.items()}
     return made | broken.documents() | broken_cells.documents()
 

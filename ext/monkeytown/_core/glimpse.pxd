@@ -4,45 +4,50 @@ from monkeytown._core.state cimport Table
 from monkeytown._core.unpack cimport Unpacker
 
 
-cdef class Slots:
-    cdef int32_t *items          # in ascending order
+cdef class Counted:
+    cdef int32_t *slots
     cdef int32_t count
     cdef int32_t capacity
-    cdef uint32_t visited        # the message that had a section of them last
+    cdef bint told               # the message has a section of it
 
-    cdef int32_t find(self, int32_t slot) noexcept
-    cdef int add(self, int32_t slot) except -1
-    cdef int drop(self, int32_t place) noexcept
+    cdef int add(self, const int32_t *slots, int32_t count) except -1
+    cdef int strike(self, const int32_t *slots, int32_t count) except -1
 
 
-cdef class Shown:
-    cdef readonly Table table
-    cdef int32_t *homes          # by slot: the cell that the row is in, plus 1; 0 for none
+cdef class Ground:
+    cdef Table table
+    cdef int32_t *cell_of        # by slot: where its row is; -1: in no cell
     cdef int32_t allocated
-    cdef dict cells              # Slots by cell
-    cdef dict left               # by slot: (id, Row, spawned tick) of who was there when the message began
-    cdef set arrived             # slots that were entered in this message
-    cdef bint touched            # the message had a section of it
-    cdef bint corrected          # and one with corrections
+    cdef int32_t *left           # slots whose rows have left their cells in this message, and may come into another
+    cdef int32_t left_count
+    cdef int32_t left_capacity
+    cdef bint changed
 
-    cdef int leave(self, int32_t slot) except -1
-    cdef int arrive(self, int32_t slot, int32_t cell) except -1
-    cdef int take_gone(self, Unpacker source, Slots slots, int32_t cell) except -1
-    cdef int lose(self, int32_t cell) except -1
-    cdef int32_t census(self, Slots slots, int32_t cell, int32_t *members) noexcept
-    cdef int settle(self) except -1
-    cdef int forget(self) except -1
+    cdef int forget(self) noexcept
+    cdef int leave(self, int32_t slot, int32_t cell) except -1
+    cdef int enter(self, const int32_t *slots, int32_t count, int32_t cell) except -1
+    cdef int32_t gather(self, Counted counted, int32_t cell, int32_t *out) noexcept
+
+
+cdef class Seen:
+    cdef int32_t cell
+    cdef bint far
+    cdef bint still              # in this message: nothing in it moves, and no section speaks of it
+    cdef uint32_t gap            # … or by how much it moves
+    cdef tuple counted           # Counted of each area table
 
 
 cdef class Glimpse:
-    cdef readonly int32_t cell_count
+    cdef int32_t cells
+    cdef tuple grounds           # in order of tables
+    cdef dict places             # of the grounds, by number of the table
+    cdef dict seen               # the view: Seen by cell
     cdef readonly int64_t far_tick
-    cdef dict tables             # Shown by the table's number
-    cdef dict rings              # by cell of the view
-    cdef dict before             # those of the cells that were in the view when the message began, and are not lost
-    cdef uint32_t message        # counts them
+    cdef uint32_t gap
+    cdef bint brings_far
+    cdef bint snapshot
 
-    cdef Shown shown_of(self, int number)
-    cdef bint is_far(self, int32_t cell) except -1
-    cdef int take_view(self, Unpacker source, bint snapshot, bint has_far) except -1
-    cdef int take_cells(self, Unpacker source) except -1
+    cdef int begin(self, int64_t tick, uint32_t gap, bint brings_far, uint32_t far_gap, bint snapshot) except -1
+    cdef int take_view(self, Unpacker source) except -1
+    cdef list take_cells(self, Unpacker source)
+    cdef int show(self, int32_t cell, bint far) except -1

@@ -1,7 +1,8 @@
 """State frames in: applies `game_state` messages (docs/reference/wire.md, section 4) to tables.
 
-The tables of a reader are tables like any other: what was applied can be read, and encoded for further readers. After a
-`WireError` the tables may hold half a message, and only a snapshot may be applied next.
+The tables of a reader are tables like any other: what was applied can be read, and encoded for further readers. Those that
+are divided into cells can be encoded whole only: what a reader does not see it cannot pass on. After a `WireError` the tables
+may hold half a message, and only a snapshot may be applied next.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
@@ -10,8 +11,8 @@ from libc.string cimport memcpy, memset
 
 from monkeytown._core.columns cimport Column, Lane
 from monkeytown._core.fields cimport ANGLE, OBJECT
-from monkeytown._core.glimpse cimport Glimpse, Shown, Slots
-from monkeytown._core.rows cimport MAX_GENERATION
+from monkeytown._core.glimpse cimport Counted, Glimpse, Ground, Seen
+from monkeytown._core.rows cimport MAX_GENERATION, SLOT_BITS
 from monkeytown._core.state cimport Table
 from monkeytown._core.unpack cimport Unpacker
 from monkeytown._core.wire cimport Reader
@@ -30,7 +31,7 @@ cdef enum:
     PART_GONE = 1
     PART_ENTERED = 2
     PART_CHANGED = 4
-    PART_CORRECTED = 8           # of cells
+    PART_CORRECTED = 8       # of cells; elsewhere the message's flags say it
     HEAD_OUTLIERS = 0x40
 
 
@@ -69,7 +70,8 @@ cdef class _Applier(Unpacker):
             table.remove(self.slots[i])
         return 0
 
-    cdef int take_entered(self, Table table, int32_t stamp, Shown shown, int32_t cell) except -1:
+    cdef int32_t take_entered(self, Table table, int32_t stamp, bint stays) except -1:
+        """Rows that enter, whose slots are then in `slots`. With `stays` one of the same id stays the same row."""
         cdef int32_t count = self.take_count(1, table.rows.capacity), i, slot
         cdef Column column
         cdef int lane
@@ -81,14 +83,10 @@ cdef class _Applier(Unpacker):
             slot = self.slots[i]
             if self.values[i] >= MAX_GENERATION:
                 raise WireError("a generation is out of range")
-            if slot < table.rows.extent and table.rows.mask[slot]:
-                if shown is None:
+            if not stays or table.rows.slot_of((self.values[i] + 1) << SLOT_BITS | <uint32_t>slot) < 0:
+                if slot < table.rows.extent and table.rows.mask[slot]:
                     table.remove(slot)
-                else:
-                    shown.leave(slot)
-            table.rows.seat(slot, <unsigned short>(self.values[i] + 1))
-            if shown is not None:
-                shown.arrive(slot, cell)
+                table.rows.seat(slot, <unsigned short>(self.values[i] + 1))
             table.rows.spawned[slot] = stamp
             for column in table.columns:
                 column.clear_row(slot)
@@ -101,9 +99,10 @@ cdef class _Applier(Unpacker):
                 self.store_contents(column, self.slots, count, stamp)
             for lane in range(column.count):
                 self.store_absolute(column, lane, self.slots, count, stamp)
-        return 0
+        return count
 
     cdef int32_t census(self, Table table) noexcept:
+        """All rows, into `members`."""
         cdef int32_t slot, count = 0
         for slot in range(table.rows.extent):
             if table.rows.mask[slot]:
@@ -135,8 +134,8 @@ cdef class _Applier(Unpacker):
             raise WireError("a row changes in the message that it enters in")
         return 0
 
-    cdef int take_residual_columns(self, Table table, int32_t stamp, int32_t n) except -1:
-        """Of the `n` rows whose slots are in `members`."""
+    cdef int take_residual_columns(self, Table table, int32_t n, int32_t stamp) except -1:
+        """*Changed*, with residuals, of the `n` rows of `members`."""
         cdef int32_t count, found
         cdef const uint8_t *mask
         cdef Column column
@@ -153,7 +152,7 @@ cdef class _Applier(Unpacker):
                     found = self.take_row_set(self.chosen, count)
                     self.place_rows(self.chosen, self.members, found)
                     self.store_contents(column, self.slots, found, stamp)
-                    column.corrected_slots += [self.slots[i] for i in range(found)]
+                    column.corrected_slots = [self.slots[i] for i in range(found)]
                     for i in range(found):
                         self.check_seen(table, self.slots[i], stamp)
                         table.rows.dirty[self.slots[i]] = 1
@@ -199,8 +198,8 @@ cdef class _Applier(Unpacker):
             column.mirror(slot, lane)
         return 0
 
-    cdef int take_corrections(self, Table table, int32_t stamp, int32_t n) except -1:
-        """Of the `n` rows whose slots are in `members`."""
+    cdef int take_corrections(self, Table table, int32_t n, int32_t stamp) except -1:
+        """*Changed*, with corrections, of the `n` rows of `members`."""
         cdef int32_t count
         cdef const uint8_t *mask = self.take_mask(table)
         cdef Column column
@@ -242,7 +241,7 @@ cdef class _Applier(Unpacker):
         return 0
 
     cdef int extrapolate(self, Table table, int32_t n, uint32_t gap) except -1:
-        """Moves what is predicted of the `n` rows whose slots are in `members` on by `gap` ticks."""
+        """Moves what is predicted on by `gap` ticks, in the `n` rows of `members`."""
         cdef Column column
         cdef Lane *target
         cdef int lane
@@ -254,12 +253,11 @@ cdef class _Applier(Unpacker):
                 target = column.lanes + lane
                 for i in range(n):
                     slot = self.members[i]
-                    if not target.step[slot]:
-                        continue
-                    target.wire[slot] = <int32_t>(<uint32_t>target.wire[slot] + <uint32_t>target.step[slot] * gap)
-                    if column.field.kind == ANGLE:
-                        target.wire[slot] &= column.field.largest
-                    column.mirror(slot, lane)
+                    if target.step[slot]:
+                        target.wire[slot] = <int32_t>(<uint32_t>target.wire[slot] + <uint32_t>target.step[slot] * gap)
+                        if column.field.kind == ANGLE:
+                            target.wire[slot] &= column.field.largest
+                        column.mirror(slot, lane)
         return 0
 
     cdef int check_moved(self, Table table) except -1:
@@ -287,31 +285,28 @@ cdef class _Applier(Unpacker):
                             return True
         return False
 
-    cdef int begin_table(self, Table table, int64_t tick, bint snapshot) except -1:
-        if snapshot:
-            self.reset(table, tick)
-        self.make_room(table.rows.extent)
-        table.begin(tick)
-        return self.forget_residuals(table)
-
     cdef int apply_table(
         self, Table table, int64_t tick, uint32_t gap, int parts, bint snapshot, bint corrections
     ) except -1:
         cdef int32_t stamp
-        self.begin_table(table, tick, snapshot)
+        if snapshot:
+            self.reset(table, tick)
+        self.make_room(table.rows.extent)
+        table.begin(tick)
         stamp = table.stamp_of(tick)
+        self.forget_residuals(table)
         if parts & PART_GONE:
             self.take_gone(table)
         if not snapshot:
             self.extrapolate(table, self.census(table), gap)
         if parts & PART_ENTERED:
-            self.take_entered(table, stamp, None, 0)
+            self.take_entered(table, stamp, False)
             table.entered_tick = tick
         if parts & PART_CHANGED:
             if corrections:
-                self.take_corrections(table, stamp, self.census(table))
+                self.take_corrections(table, self.census(table), stamp)
             else:
-                self.take_residual_columns(table, stamp, self.census(table))
+                self.take_residual_columns(table, self.census(table), stamp)
         self.check_moved(table)
         if table.single and not table.rows.size:
             raise WireError(f"table {table.name} is without its one row")
@@ -328,138 +323,150 @@ cdef class _Applier(Unpacker):
 
     # ---- cells ----
 
-    cdef int begin_cells(
-        self, Glimpse glimpse, int64_t tick, bint snapshot, bint has_view, bint has_far
-    ) except -1:
-        cdef Shown shown
-        glimpse.message += 1
-        if snapshot:
-            glimpse.rings.clear()
-        for shown in glimpse.tables.values():
-            shown.touched = shown.corrected = False
+    cdef int open_grounds(self, Glimpse glimpse, int64_t tick, bint snapshot) except -1:
+        cdef Ground ground
+        for ground in glimpse.grounds:
             if snapshot:
-                shown.forget()
-            self.begin_table(shown.table, tick, snapshot)
-        glimpse.before = dict(glimpse.rings)
-        if has_view:
-            glimpse.take_view(self, snapshot, has_far)
-        if snapshot or has_far:
-            glimpse.far_tick = tick
+                self.reset(ground.table, tick)
+            ground.table.begin(tick)
+            self.forget_residuals(ground.table)
         return 0
 
-    cdef int take_cells(
-        self, Glimpse glimpse, int number, int64_t tick, uint32_t gap, uint32_t far_gap, bint snapshot
-    ) except -1:
-        """Sections of cells to the end of the message, the first of table `number`; then what none speaks of moves on."""
-        cdef Shown shown
-        cdef Slots slots
+    cdef int close_grounds(self, Glimpse glimpse, int64_t tick) except -1:
+        """What no section spoke of moves on, and whoever left a cell for none that is seen is gone."""
+        cdef Ground ground
+        cdef Counted counted
+        cdef Seen seen
+        cdef Table table
+        cdef int32_t i, slot, place = 0
+        for ground in glimpse.grounds:
+            table = ground.table
+            for seen in glimpse.seen.values():
+                counted = seen.counted[place]
+                if not counted.told and not seen.still:
+                    self.make_room(counted.count)
+                    self.extrapolate(table, ground.gather(counted, seen.cell, self.members), seen.gap)
+            for i in range(ground.left_count):
+                slot = ground.left[i]
+                if ground.cell_of[slot] < 0 and slot < table.rows.extent and table.rows.mask[slot]:
+                    table.remove(slot)
+            ground.left_count = 0
+            self.check_moved(table)
+            table.finish(tick, ground.changed, self.in_motion(table))
+            table.changed_before = table.forgotten = tick      # what is not seen is not known to further readers
+            place += 1
+        return 0
+
+    cdef int apply_cell(self, Ground ground, Seen seen, Counted counted, int parts, int64_t tick) except -1:
+        cdef Table table = ground.table
+        cdef int32_t stamp = table.stamp_of(tick), count, i
+        if seen.still:
+            raise WireError("a section is of a far cell, without the far ring")
+        counted.told = ground.changed = True
+        if parts & PART_GONE:
+            count = self.take_count(1, counted.count)
+            self.make_room(count)
+            self.take_numbers(self.slots, count, table.rows.capacity)
+            counted.strike(self.slots, count)
+            for i in range(count):
+                ground.leave(self.slots[i], seen.cell)
+        self.make_room(counted.count)
+        self.extrapolate(table, ground.gather(counted, seen.cell, self.members), seen.gap)
+        if parts & PART_ENTERED:
+            count = self.take_entered(table, stamp, True)
+            table.entered_tick = tick
+            ground.enter(self.slots, count, seen.cell)
+            counted.add(self.slots, count)
+        self.make_room(counted.count)
+        if parts & PART_CHANGED:
+            self.take_residual_columns(table, ground.gather(counted, seen.cell, self.members), stamp)
+        elif parts & PART_CORRECTED:
+            self.take_corrections(table, ground.gather(counted, seen.cell, self.members), stamp)
+        return 0
+
+    cdef int apply_cells(self, Glimpse glimpse, int number, int64_t tick, bint snapshot) except -1:
+        """Sections of cells; that of table `number` (-1: there is none) has begun."""
         cdef uint32_t cell
-        cdef int64_t place, previous = -1
+        cdef int64_t order, before = -1
         cdef int parts
+        cdef Seen seen
         while number >= 0:
-            shown = glimpse.shown_of(number)
             parts = self.source.take_u8()
             self.source.take_varint(&cell)
-            place = <int64_t>cell << 8 | number
-            if shown is None or place <= previous or cell not in glimpse.rings:
-                raise WireError("a section of a cell is out of order, of no area table, or of a cell that is not in the view")
-            if (not parts or parts >= 2 * PART_CORRECTED
-                    or parts & (PART_CHANGED | PART_CORRECTED) == PART_CHANGED | PART_CORRECTED
-                    or (snapshot and parts != PART_ENTERED)):
+            place = glimpse.places.get(number)
+            if place is None:
+                raise WireError("a section of cells is of a table that has none")
+            if not parts or parts > 15 or parts & 12 == 12 or (snapshot and parts != PART_ENTERED):
                 raise WireError("a section has parts that it cannot have")
-            if glimpse.is_far(cell) and not far_gap:
-                raise WireError("a far cell has a section in a message without far")
-            self.take_cell(shown, cell, parts, tick, far_gap if glimpse.is_far(cell) else gap)
-            slots = shown.cells.get(cell)
-            if slots is not None:
-                slots.visited = glimpse.message
-            previous = place
+            order = <int64_t>cell << 8 | number
+            if order <= before:
+                raise WireError("sections are out of order")
+            before = order
+            seen = glimpse.seen.get(cell)
+            if seen is None:
+                raise WireError("a section is of a cell that is not seen")
+            self.apply_cell(glimpse.grounds[place], seen, seen.counted[place], parts, tick)
             number = self.source.take_u8() if self.source.left() else -1
-        if snapshot:
-            return 0
-        for shown in glimpse.tables.values():
-            for cell, slots in shown.cells.items():
-                if slots.visited != glimpse.message and (far_gap or not glimpse.is_far(cell)):
-                    self.extrapolate(
-                        shown.table, shown.census(slots, cell, self.members), far_gap if glimpse.is_far(cell) else gap)
         return 0
 
-    cdef int take_cell(self, Shown shown, int32_t cell, int parts, int64_t tick, uint32_t gap) except -1:
-        cdef Table table = shown.table
-        cdef int32_t stamp = table.stamp_of(tick), n
-        shown.touched = True
-        if parts & PART_GONE:
-            shown.take_gone(self, shown.cells.get(cell), cell)
-        n = shown.census(shown.cells.get(cell), cell, self.members)
-        self.extrapolate(table, n, gap)
-        if parts & PART_ENTERED:
-            self.take_entered(table, stamp, shown, cell)
-            table.entered_tick = tick
-        n = shown.census(shown.cells.get(cell), cell, self.members)
-        if parts & PART_CHANGED:
-            self.take_residual_columns(table, stamp, n)
-        elif parts & PART_CORRECTED:
-            shown.corrected = True
-            self.take_corrections(table, stamp, n)
-        return 0
+    # ---- whole messages ----
 
-    cdef int finish_cells(self, Glimpse glimpse, int64_t tick) except -1:
-        cdef Shown shown
-        for shown in glimpse.tables.values():
-            self.check_moved(shown.table)
-            shown.settle()
-            shown.table.finish(tick, shown.touched, self.in_motion(shown.table))
-            if shown.corrected:
-                shown.table.changed_before = tick
-        return 0
+    cdef int apply_tables(
+        self, tuple tables, Glimpse glimpse, int64_t tick, uint32_t gap, bint snapshot, bint corrections
+    ) except -2:
+        """Sections of the tables that everybody sees. Returns the number of the table whose cells come next, or -1."""
+        cdef Reader source = self.source
+        cdef dict divided = {} if glimpse is None else glimpse.places
+        cdef int number = source.take_u8() if source.left() else -1, place = -1
+        cdef Table table
+        for table in tables:
+            place += 1
+            if place in divided:
+                continue
+            if number != place:
+                self.apply_table(table, tick, gap, 0, snapshot, corrections)
+                continue
+            self.apply_table(table, tick, gap, self.take_parts(snapshot), snapshot, corrections)
+            number = source.take_u8() if source.left() else -1
+            if 0 <= number <= place and number not in divided:
+                break
+        if number >= 0 and number not in divided:
+            raise WireError("a section is of no table, or out of order")
+        return number
 
     cdef object apply(self, bytes frame, tuple tables, object position, Glimpse glimpse):
         cdef Reader source = self.source
         cdef uint32_t epoch, gap = 0, far_gap = 0
         cdef uint64_t tick
-        cdef int flags, number, place = 0
-        cdef bint snapshot
-        cdef Table table
+        cdef int flags, number
+        cdef bint snapshot, corrections, far
         source.keep = frame
         source.open(<const uint8_t *>PyBytes_AS_STRING(frame), PyBytes_GET_SIZE(frame))
         if source.take_u8() != KIND_GAME_STATE:
             raise WireError("the message is not a game_state")
         flags = source.take_u8()
-        if flags >= (FLAG_VIEW if glimpse is None else 2 * FLAG_FAR) or flags & 3 == FLAG_SNAPSHOT | FLAG_CORRECTIONS:
-            raise WireError("unused bits are set")
-        snapshot = flags & FLAG_SNAPSHOT
+        snapshot, corrections, far = flags & FLAG_SNAPSHOT != 0, flags & FLAG_CORRECTIONS != 0, flags & FLAG_FAR != 0
         source.take_varint(&epoch)
         source.take_varint64(&tick)
-        if tick >> 62:
-            raise WireError("a tick is out of range")
+        if (snapshot and corrections) or flags > (3 if glimpse is None else 15) or tick >> 62:
+            raise WireError("unused bits are set, or a tick is out of range")
         if not snapshot:
             source.take_varint(&gap)
             if not gap or position is None or position[0] != epoch or position[1] + gap != tick:
                 raise WireError("the delta does not start at the reader's position")
-            if flags & FLAG_FAR:
+            if far:
                 source.take_varint(&far_gap)
                 if not far_gap or glimpse.far_tick + far_gap != <int64_t>tick:
-                    raise WireError("the far cells are at another tick")
+                    raise WireError("the far ring does not start at the reader's far tick")
         if glimpse is not None:
-            self.begin_cells(glimpse, tick, snapshot, flags & FLAG_VIEW != 0, flags & FLAG_FAR != 0)
-        number = source.take_u8() if source.left() else -1
-        for table in tables:
-            if glimpse is not None and place in glimpse.tables:
-                place += 1
-                continue
-            if number != place:
-                self.apply_table(table, tick, gap, 0, snapshot, flags & FLAG_CORRECTIONS)
-            else:
-                self.apply_table(table, tick, gap, self.take_parts(snapshot), snapshot, flags & FLAG_CORRECTIONS)
-                number = source.take_u8() if source.left() else -1
-                if number >= 0 and number <= place and (glimpse is None or number not in glimpse.tables):
-                    raise WireError("sections are out of order")
-            place += 1
+            glimpse.begin(tick, gap, far, far_gap, snapshot)
+            self.open_grounds(glimpse, tick, snapshot)
+            if flags & FLAG_VIEW:
+                glimpse.take_view(self)
+        number = self.apply_tables(tables, glimpse, tick, gap, snapshot, corrections)
         if glimpse is not None:
-            self.take_cells(glimpse, number, tick, gap, far_gap, snapshot)
-            self.finish_cells(glimpse, tick)
-        elif number >= 0:
-            raise WireError("a section is of no table")
+            self.apply_cells(glimpse, number, tick, snapshot)
+            self.close_grounds(glimpse, tick)
         return Position(epoch, tick)
 
 
@@ -469,6 +476,5 @@ cdef _Applier applier = _Applier()
 def apply(bytes frame not None, tuple tables not None, position, Glimpse glimpse=None):
     """Brings tables from `position` (None before the first snapshot) to the frame's position, which it returns.
 
-    `glimpse` is what is known beside the tables of a room with an area.
-    """
+    `glimpse` is what else the reader of a room with an `area` keeps."""
     return applier.apply(frame, tables, position, glimpse)

@@ -1,5 +1,6 @@
-"""What a reader has of a room with an area: which cells it sees, how far they are, and which row is in which."""
+"""What a reader of cells keeps beside its tables: its view, the cell of each row, and the tick of its far cells."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from typing_extensions import disjoint_base
@@ -7,28 +8,20 @@ from typing_extensions import disjoint_base
 from monkeytown._core.state import Row, Table
 
 @disjoint_base
-class Shown:
-    """One area table: its rows by cell."""
-
-    table: Table[Any]
-    def __new__(cls, table: Table[Any]) -> Shown: ...
-
-@disjoint_base
-class Slots:
-    """The slots that one cell counts: those of the rows in it, and of rows that went elsewhere before they were gone."""
-
-@disjoint_base
 class Glimpse:
-    """What one reader sees of the `tables` of a room, whose schema has the map `area`. WireError if that breaks a rule."""
+    """What one reader of an area sees. `area` is that of the schema, `tables` are all of the room's, in order.
 
-    cell_count: int
-    far_tick: int
-    """The tick that the far cells are at."""
+    Raises WireError for an area that there cannot be.
+    """
 
-    def __init__(self, area: dict[str, Any], tables: tuple[Table[Any], ...]) -> None: ...
     @property
-    def view(self) -> dict[int, str]:
-        """The ring, `near` or `far`, of each cell that is seen."""
+    def far_tick(self) -> int:
+        """The tick that the far cells are at."""
 
-    def cell_of(self, row: Row) -> int:
-        """The cell that a row is in. KeyError if it is in none."""
+    @property
+    def view(self) -> list[tuple[int, bool]]:
+        """The cells that the reader sees, in order: (cell, whether it is in the far ring)."""
+
+    def __init__(self, area: Mapping[str, Any], tables: tuple[Table[Any], ...]) -> None: ...
+    def cell_of(self, row: Row) -> int | None:
+        """The cell that a row is in; None for one of a table that is not divided, or that is gone."""

@@ -11,7 +11,6 @@ def apply(
 ) -> Position:
     """Brings tables from `position` (None before the first snapshot) to the frame's position, which it returns.
 
-    `glimpse` is what is known beside the tables of a room with an area.
-
-    After a WireError the tables may hold half a message, and only a snapshot may be applied next.
+    `glimpse` is what else the reader of a room with an `area` keeps: always the same one with the same tables. After a
+    WireError the tables may hold half a message, and only a snapshot may be applied next.
     """

@@ -90,6 +90,7 @@ class Client(Emitter):
         self._keeper: asyncio.Task[None] | None = None
         self._answer: asyncio.Future[Any] | None = None
         self._joining = False
+        self._described = False  # the room that was joined; a schema after that shows it in another way
         self._number = 0
         self._acknowledged_at = 0.0
 
@@ -209,7 +210,7 @@ class Client(Emitter):
     # ---- questions and answers ----
 
     async def _join(self, game_id: str) -> Room:
-        self._joining = True
+        self._joining, self._described = True, False
         try:
             room: Room = await self._ask(messages.encode(JoinGame(game_id)))
         finally:
@@ -268,10 +269,13 @@ class Client(Emitter):
             self._acknowledge(room)
 
     def _receive_schema(self, schema: Schema) -> None:
-        if self.room is not None and self.room.open:
-            self.room.load(schema)
-        else:
+        if self.room is None or not self.room.open:
             self.room = Room(schema, self._send, self._mirrors)
+        elif self._described:
+            self.room.look_anew(schema)
+        else:
+            self.room.load(schema)
+        self._described = True
 
     def _receive_error(self, error: Error) -> None:
         refusal = Refusal(error.message, error.code)

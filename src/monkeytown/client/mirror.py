@@ -42,7 +42,7 @@ class Private(NamedTuple):
 
 
 class Mirror:
-    """The tables of one room, built from its schema. `glimpse` says which part of the room is seen; None if that is all."""
+    """The tables of one room, built from its schema."""
 
     keeps_values = True
     """Whether owner-only values of `private` messages are kept in the tables."""
@@ -58,12 +58,22 @@ class Mirror:
                     table.bind_ref(field["name"], self._list[field["table"]])
         self.tables = {table.name: table for table in self._list}
         area = schema.get("area")
-        self.glimpse = None if area is None else Glimpse(area, self._list)
+        self._glimpse = None if area is None else Glimpse(area, self._list)
+
+    @property
+    def view(self) -> list[tuple[int, bool]]:
+        """The cells that are seen of a room with an area, in order: (cell, whether it is in the far ring)."""
+        return [] if self._glimpse is None else self._glimpse.view
+
+    def cell_of(self, row: Row) -> int | None:
+        """The cell that a row is in; None if its table is not divided into cells, or it is gone."""
+        return None if self._glimpse is None else self._glimpse.cell_of(row)
 
     def apply(self, frame: bytes, reader_at: Position | None) -> Applied:
         """Bring a reader who stands at `reader_at` to where `frame` leads; raises WireError if it does not start there."""
         snapshot = is_snapshot(frame)
-        return Applied(apply(frame, self._list, None if snapshot else reader_at, self.glimpse), snapshot)
+        position = apply(frame, self._list, None if snapshot else reader_at, self._glimpse)
+        return Applied(position, snapshot)
 
     def read_private(self, message: bytes) -> Private:
         """Take in what concerns one player only."""

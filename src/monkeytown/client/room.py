@@ -79,6 +79,13 @@ class Room(Emitter):
 
     def load(self, schema: Schema) -> None:
         """Begin anew with a room: the first time, and after each loss of the connection."""
+        self.look_anew(schema)
+        self.players: dict[str, Player] = {}
+        self.inputs_sent = 0
+        self.input_seen = 0
+
+    def look_anew(self, schema: Schema) -> None:
+        """Being in a room, begin anew with its tables: the game shows another part of it from now on."""
         self.id = schema.game_id
         self.game = schema.game
         self.tick_rate = schema.tick_rate
@@ -86,10 +93,7 @@ class Room(Emitter):
         self.mirror = self._mirrors(self.schema)
         self.layout: Layout | None = input_layout(self.schema)
         self.position: Position | None = None
-        self.players: dict[str, Player] = {}
         self._own: tuple[Table[Any], int] | None = None
-        self.inputs_sent = 0
-        self.input_seen = 0
 
     @property
     def entity(self) -> Any:
@@ -98,19 +102,12 @@ class Room(Emitter):
 
     @property
     def tables(self) -> dict[str, Table[Any]]:
-        """The room's tables by name. Read them; what you write is overwritten by the next state."""
+        """The room's tables by name, with what this player sees of them.
+
+        Read them; what you write is overwritten by the next state. When the game shows the player the room in another
+        way, the tables are others.
+        """
         return self.mirror.tables
-
-    @property
-    def area(self) -> dict[str, Any] | None:
-        """How the room is divided into cells (docs/reference/wire.md, *Cells*); None if all of it is seen."""
-        area: dict[str, Any] | None = self.schema["area"]
-        return area
-
-    @property
-    def view(self) -> dict[int, str]:
-        """The cells that are seen, `near` or `far`; none if there is no `area`."""
-        return {} if self.mirror.glimpse is None else self.mirror.glimpse.view
 
     @property
     def tick(self) -> int:

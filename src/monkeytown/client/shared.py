@@ -1,7 +1,8 @@
 """One mirror for all the players of a process who are in the same room: a state is decoded once, however many watch it.
 
-Every frame says where it starts and where it ends, so what one connection has brought already, the others pass over. Knows
-frames' heads and nothing of what is in them.
+Every frame says where it starts and where it ends, so what one connection has brought already, the others pass over. In a
+room with an area everyone sees another part, so there everyone has a mirror alone. Knows frames' heads and nothing of what
+is in them.
 """
 
 from __future__ import annotations
@@ -45,10 +46,7 @@ class SharedMirror(Mirror):
 
 
 class SharedMirrors:
-    """The mirrors of one process, by room. One is forgotten when its last reader is gone.
-
-    Of a room with an area everybody sees something else: there each reader has a mirror of its own.
-    """
+    """The mirrors of one process, by room. One is forgotten when its last reader is gone."""
 
     def __init__(self) -> None:
         self._mirrors: WeakValueDictionary[tuple[str, int], SharedMirror] = WeakValueDictionary()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from monkeytown._core.sight import Sight
 from monkeytown.position import Position
 from monkeytown.room.encoded import Encoding, Reading
 from monkeytown.room.view import EVERYTHING, View
@@ -19,7 +20,7 @@ class Readable(Protocol):
     """What a cursor stands in: a room."""
 
     def read(
-        self, position: Position | None, view: View = EVERYTHING, encoding: Encoding = Encoding.BINARY
+        self, position: Position | None, view: View | Sight = EVERYTHING, encoding: Encoding = Encoding.BINARY
     ) -> Reading: ...
 
 
@@ -28,7 +29,7 @@ class Cursor:
 
     __slots__ = ("encoding", "number", "position", "view")
 
-    def __init__(self, view: View = EVERYTHING, encoding: Encoding = Encoding.BINARY) -> None:
+    def __init__(self, view: View | Sight = EVERYTHING, encoding: Encoding = Encoding.BINARY) -> None:
         self.view = view
         self.encoding = encoding
         self.position: Position | None = None

@@ -1,0 +1,88 @@
+"""Clients of a running server in a game that shows each player what is around it."""
+
+import asyncio
+from typing import Any
+
+from monkeytown import Entity, Game, Input, area, boolean, everything, fixed, table, text, uint
+from monkeytown.client import connect
+from monkeytown.client.bots import Bots
+from tests.client.test_play import settled
+from tests.conftest import Serve
+
+
+class Walker(Entity):
+    x = fixed(0, 1000, step=0.5, predict="linear")
+    y = fixed(0, 1000, step=0.5)
+    name = text(16)
+    secret = uint(8, owner_only=True)
+
+
+class Walk(Input):
+    to = fixed(0, 1000, step=0.5)
+    watch = boolean()
+
+
+class Heath(Game):
+    tick_rate = 60
+    input = Walk
+    walkers = table(Walker)
+    view = area(50, walkers)
+
+    def on_join(self, player: Any) -> None:
+        player.entity = self.walkers.spawn(
+            x=100 + 700 * (player.number % 2), y=500, name=player.name, secret=42
+        )
+        player.state = player.entity.x
+
+    def on_input(self, player: Any, walk: Any) -> None:
+        player.state = walk.to
+        if walk.watch != (player.view is not None):
+            player.view = everything() if walk.watch else None
+
+    def on_tick(self, dt: float) -> None:
+        for player in self.players:
+            own = player.entity
+            own.x += min(max(player.state - own.x, -8), 8)
+
+
+def names(room: Any) -> list[str]:
+    return sorted(walker.name for walker in room.tables["walkers"])
+
+
+async def test_two_players_far_apart_meet_and_part(server: Serve):
+    url = (await server(Heath)).url
+    async with await connect(url, name="Ada") as ada, await connect(url, name="Bo") as bo:
+        here, there = await ada.join("heath"), await bo.join("heath")
+        await settled(lambda: here.entity is not None and there.entity is not None)
+        assert (names(here), names(there)) == (["Ada"], ["Bo"])
+        assert len(here.players) == 2
+        own = here.entity
+        here.input(to=450)
+        there.input(to=450)
+        await settled(lambda: names(here) == names(there) == ["Ada", "Bo"])
+        await settled(lambda: here.entity.x == 450)
+        assert here.entity is own
+        assert own.secret == 42
+        other = next(walker for walker in here.tables["walkers"] if walker.name == "Bo")
+        assert other.secret == 0
+        there.input(to=900)
+        await settled(lambda: names(here) == ["Ada"] and names(there) == ["Bo"])
+        assert not other.alive
+        there.input(to=450)
+        await settled(lambda: names(here) == names(there) == ["Ada", "Bo"])
+
+
+async def test_bots_see_a_part_each(server: Serve):
+    url = (await server(Heath)).url
+    bots = Bots(url, "heath", 4, rate=50, seed=1)
+    task = asyncio.create_task(bots.run())
+    try:
+        await settled(lambda: len(bots.clients) == 4)
+        rooms = [client.room for client in bots.clients]
+        assert len({id(room.mirror) for room in rooms if room is not None}) == 4
+        await settled(
+            lambda: all(room is not None and room.tick > 20 and room.entity is not None for room in rooms)
+        )
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
