@@ -49,6 +49,7 @@ class Rules:
 
     input = Steer
     view = None
+    tick_rate = 60
     monkeys = table(Monkey, capacity=8)
     bananas = table(Banana, capacity=8)
 

@@ -28,6 +28,8 @@ class Dot(Entity):
 
 class Rules:
     input = Everything
+    view = None
+    tick_rate = 60
     dots = table(Dot)
 
 
