@@ -86,3 +86,48 @@ async def test_bots_see_a_part_each(server: Serve):
     finally:
         task.cancel()
         await asyncio.wait({task})
+
+
+async def test_a_spectator_is_shown_all_and_then_a_part_again(server: Serve):
+    url = (await server(Heath)).url
+    async with await connect(url, name="Ada") as ada, await connect(url, name="Bo") as bo:
+        here, there = await ada.join("heath"), await bo.join("heath")
+        await settled(lambda: here.entity is not None and there.entity is not None)
+        assert names(here) == ["Ada"]
+        for _ in range(2):
+            here.input(to=here.entity.x, watch=True)
+            await settled(lambda: names(here) == ["Ada", "Bo"])
+            assert "area" not in here.schema or here.schema["area"] is None
+            sent = here.inputs_sent
+            here.input(to=here.entity.x, watch=True)
+            await settled(lambda: here.input_seen == sent + 1)
+            here.input(to=here.entity.x)
+            await settled(lambda: names(here) == ["Ada"])
+            assert here.schema["area"] is not None
+            assert here.entity.secret == 42
+        assert names(there) == ["Bo"]
+
+
+class Late(Heath):
+    """Whoever watches sees what was a third of a second ago."""
+
+    def on_input(self, player: Any, walk: Any) -> None:
+        player.state = walk.to
+        player.view = everything(delay=1 / 3) if walk.watch else None
+
+
+async def test_a_delayed_spectator_sees_what_was(server: Serve):
+    running = await server(Late)
+    async with await connect(running.url, name="Ada") as ada, await connect(running.url, name="Bo") as bo:
+        here, there = await ada.join("late"), await bo.join("late")
+        await settled(lambda: here.entity is not None and there.entity is not None)
+        here.input(to=here.entity.x, watch=True)
+        there.input(to=800)
+        await settled(lambda: names(here) == ["Ada", "Bo"])
+        await settled(lambda: here.tick > 60)
+        (hosted,) = running.rooms.rooms.values()
+        assert len(hosted.audiences) == 2
+        assert 18 <= hosted.room.tick - here.tick <= 40
+        here.input(to=100)
+        await settled(lambda: names(here) == ["Ada"])
+        assert len(hosted.audiences) == 1

@@ -198,6 +198,7 @@ class Session:
         """The player sees the room in another way: it is described, and then shown, as if they had joined again."""
         self._link.leave()
         self._describe(hosted, member)
+        self._link.flush()  # what is queued goes out behind the next state, which is of the new kind already
         self._link.enter(hosted, member)
 
     def _leave(self) -> None:

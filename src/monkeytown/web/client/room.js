@@ -163,11 +163,12 @@ export class Room extends Emitter {
         const schema = checkSchema(map);
         const former = this.#state;
         this.#hadEntity ||= former !== null && former.entity !== null;
+        // A room that is only shown in another way goes on counting inputs; one that was joined (again) begins.
+        if (former === null || this.#isAway) this.#inputs = 0;
         this.#isAway = false;
         this.id = schema.gameId;
         this.game = schema.game;
         this.#sameSchema = former !== null && former.schema.hash === schema.hash;
-        this.#inputs = 0;
         this.#acked = { at: 0, tick: -1, number: 0 };
         if (this.#sameSchema) {
             former.restart(schema);
