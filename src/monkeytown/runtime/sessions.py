@@ -199,6 +199,7 @@ class Session:
         """The player sees the room in another way: it is described, and then shown, as if they had joined again."""
         self._link.leave()
         self._describe(hosted.room, member)
+        self._link.flush()  # what waits goes out behind the next state, which is to follow the schema
         self._link.enter(hosted, member)
 
     def _leave(self) -> None:
