@@ -83,8 +83,8 @@ describe("a room with an area", () => {
             ["spawn", 3],
         ]);
         assert.equal(socket.take(Kind.ACK).length, 1, "a snapshot is acknowledged");
-        assert.equal(room.input({ turn: 4 }), 1);
-        assert.deepEqual(socket.take(Kind.PLAYER_INPUT).map(numberOf), [1]);
+        assert.equal(room.input({ turn: 4 }), 3, "it goes on counting");
+        assert.deepEqual(socket.take(Kind.PLAYER_INPUT).map(numberOf), [3]);
         assert.deepEqual([...room.players.keys()], ["p1"]);
         socket.say(Kind.GAME_EVENT, { event: "gong", data: 1 });
         assert.deepEqual(seen, [
