@@ -28,6 +28,7 @@ from monkeytown.readers.admission import Admission
 from monkeytown.readers.audience import WebSocketAudience
 from monkeytown.readers.connection import GameConnection, quiet
 from monkeytown.readers.handshake import Addresses, Origins, Refused, examine
+from monkeytown.readers.pace import Pace
 from monkeytown.room.room import Room
 from monkeytown.runtime.host import Host
 from monkeytown.runtime.limits import Limits
@@ -69,6 +70,7 @@ class Front:
         self.admission = Admission(lambda: host.ticker.is_due)
         self.shutting_down = False
         self._intake: Intake | None = None
+        self._pace: Pace | None = None
         """Reads those who are in a room; None where transports read by themselves."""
         self._entrance: Intake | None = None
         """Reads the others."""
@@ -102,7 +104,8 @@ class Front:
         if intake.AVAILABLE:
             self._intake, self._entrance = Intake(self.buffer), Intake(self.buffer)
             loop = asyncio.get_running_loop()
-            loop.add_reader(self._intake.fileno(), self._read_players)
+            self._pace = Pace(loop, self._intake.fileno(), self._read_players)
+            self.host.ticker.before = self._pace.look
             loop.add_reader(self._entrance.fileno(), self._read_entrance)
 
     def upgrade(self, transport: asyncio.Transport, request: Request, early: bytes) -> None:
@@ -117,11 +120,20 @@ class Front:
         if reads is not None:
             connection.read_from(reads)
 
-    def _read_players(self) -> None:
-        players = self._intake
-        assert players is not None
+    def _read_players(self) -> bool:
+        """Whether there was anything."""
+        players, ready = self._intake, AT_ONCE
+        if players is None:
+            return False
+
+        def some() -> bool:
+            nonlocal ready
+            ready = players.run(AT_ONCE)
+            return ready == AT_ONCE
+
         # When many leave at once, which costs as much as joining, that must not hold up a tick either.
-        self.admission.spend(lambda: players.run(AT_ONCE) == AT_ONCE)
+        behind = not self.admission.spend(some)
+        return behind or ready > 0
 
     def _read_entrance(self) -> None:
         entrance = self._entrance
@@ -164,10 +176,11 @@ class Front:
             self._close_intake()
 
     def _close_intake(self) -> None:
-        for reads in (self._intake, self._entrance):
-            if reads is not None:
-                asyncio.get_running_loop().remove_reader(reads.fileno())
-        self._intake = self._entrance = None
+        if self._pace is not None:
+            self._pace.close()
+        if self._entrance is not None:
+            asyncio.get_running_loop().remove_reader(self._entrance.fileno())
+        self._intake = self._entrance = self._pace = None
 
     def audience(self, room: Room, delay: float = 0.0) -> WebSocketAudience:
         """Readers of a room, who see what it was `delay` seconds ago."""

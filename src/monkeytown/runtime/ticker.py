@@ -200,6 +200,8 @@ class Ticker:
         self._order = count()
         self._load: dict[int, list[list[int]]] = {}
         self._running = False
+        self.before: Callable[[], None] = lambda: None
+        """Called when some beat is due, before any is: what is to be known by then."""
         self._observed = self._origin
         self._cpu_then = cpu()
         self._busy = 0
@@ -249,6 +251,7 @@ class Ticker:
         A thousand sends leave nothing of ours in the processor's caches. So all rules run in one go, then all states are
         encoded, and then all is sent.
         """
+        self.before()
         self.metrics.wakeups += 1
         self._running = True
         late: list[Beat] = []
