@@ -62,7 +62,7 @@ cdef class Batch:
     cdef int make(self, Layout layout, Py_ssize_t most) except -1:
         cdef Field field
         self.players_, self.numbers_ = new_array(c"i", most), new_array(c"I", most)
-        self.ticks_, self.slots_ = new_array(c"q", most), new_array(c"i", most)
+        self.ticks_, self.slots_ = new_array(c"q", most), new_array(c"q", most)
         if layout is None:
             return 0
         self.layout = layout
@@ -103,7 +103,7 @@ cdef class Batch:
             (<int32_t *>self.players_.data)[count] = entry.player
             (<uint32_t *>self.numbers_.data)[count] = entry.number
             (<int64_t *>self.ticks_.data)[count] = entry.acknowledged
-            (<int32_t *>self.slots_.data)[count] = slot_of(seat)
+            (<int64_t *>self.slots_.data)[count] = slot_of(seat)
             self.senders.append(seat)
             kept[count] = <int32_t>i
             count += 1
@@ -134,7 +134,7 @@ cdef class Batch:
         cdef Py_ssize_t i, count = 0
         cdef Seat seat
         cdef Batch part = Batch.__new__(Batch)
-        cdef int32_t *slots = <int32_t *>self.slots_.data
+        cdef int64_t *slots = <int64_t *>self.slots_.data
         cdef Array source, target, places = new_array(c"i", len(self))
         cdef int32_t *kept = <int32_t *>places.data
         for i in range(self.players_.count):
@@ -169,7 +169,7 @@ cdef class Batch:
 
     @property
     def slots(self):
-        """Where the sender's `player.entity` stands in its table, -1 without one: int32."""
+        """Where the sender's `player.entity` stands in its table, -1 without one: int64, as indices are."""
         return memoryview(self.slots_)
 
     def __repr__(self):

@@ -69,4 +69,4 @@ class Batch:
 
     @property
     def slots(self) -> memoryview[int]:
-        """Where the sender's `player.entity` stands in its table, -1 without one: int32."""
+        """Where the sender's `player.entity` stands in its table, -1 without one: int64, as indices are."""

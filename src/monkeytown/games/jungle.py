@@ -11,7 +11,20 @@ for fifty.
 from math import tau
 from typing import Any
 
-from monkeytown import Entity, Game, Input, Player, StartError, angle, boolean, fixed, table, text, uint
+from monkeytown import (
+    Entity,
+    Game,
+    Input,
+    Player,
+    StartError,
+    angle,
+    boolean,
+    fixed,
+    table,
+    text,
+    uint,
+    within,
+)
 
 try:
     import numpy as np
@@ -21,7 +34,7 @@ except ImportError as error:
 SIZE = 2048  # of the arena, in each direction
 EDGE = 16  # a monkey's middle stays this far inside
 WALK, RUN = 2.5, 4.5  # per tick
-TICKS = 2  # from one look at where everybody wants to go to the next
+TICKS = 3  # from one look at where everybody wants to go to the next
 STEERING = TICKS / 60  # the same in seconds
 TURN = 5 * STEERING  # radians in that time, at full turn
 PATCH = 32  # the ground is divided into patches of this size, each with a banana in its middle or none
@@ -40,8 +53,10 @@ ROUND = 180  # seconds
 # knows. In whole sixteenths a tick, so that a monkey that walks straight on is exactly where readers expect it
 # and costs nothing to send.
 ANGLES = np.arange(256) * (tau / 256)
-STRIDE_X = np.concatenate([np.rint(16 * pace * np.cos(ANGLES)) * TICKS / 16 for pace in (0, WALK, RUN)])
-STRIDE_Y = np.concatenate([np.rint(16 * pace * np.sin(ANGLES)) * TICKS / 16 for pace in (0, WALK, RUN)])
+STRIDES = np.concatenate(
+    [np.rint(16 * pace * np.array((np.cos(ANGLES), np.sin(ANGLES)))) * TICKS / 16 for pace in (0, WALK, RUN)],
+    axis=1,
+)
 
 
 class Monkey(Entity):
@@ -78,8 +93,8 @@ class Jungle(Game):
     def on_create(self) -> None:
         # What players do not see of a monkey, by slot.
         slots = self.monkeys.capacity
-        self.by_slot = (*np.zeros((3, slots)), *np.zeros((2, slots), bool))
-        self.breath, self.down_until, self.safe_until = np.zeros((3, slots))
+        self.by_slot = (*np.zeros((4, slots)), *np.zeros((2, slots), bool))
+        self.steps_by_slot = np.zeros((2, slots))
         self.banana_on = np.zeros(PATCHES * PATCHES, np.int64)  # the banana's id, by patch
         self.look()
         for _ in range(BANANAS):
@@ -95,8 +110,10 @@ class Jungle(Game):
         monkeys, count = self.monkeys, self.monkeys.extent
         self.x, self.y, self.heading = map(np.asarray, (monkeys.x, monkeys.y, monkeys.heading))
         self.running, self.stunned = np.asarray(monkeys.running), np.asarray(monkeys.stunned)
+        self.present, self.breath_shown = np.asarray(monkeys.alive), np.asarray(monkeys.breath)
         views = (column[:count] for column in self.by_slot)
-        self.turns, self.steps_x, self.steps_y, self.wants, self.winded = views
+        self.turns, self.breath, self.down_until, self.safe_until, self.wants, self.winded = views
+        self.steps = self.steps_by_slot[:, :count]
 
     def on_join(self, player: Player) -> None:
         monkey = self.monkeys.spawn(
@@ -108,56 +125,63 @@ class Jungle(Game):
         )
         monkey.player = player
         player.entity = monkey
-        for column in (*self.by_slot, self.down_until, self.safe_until):
+        self.look()
+        for column in (*self.by_slot, *self.steps_by_slot):
             column[monkey.slot] = 0
         self.breath[monkey.slot] = BREATH
-        self.look()
 
     def on_leave(self, player: Player) -> None:
         self.monkeys.despawn(player.entity)
         self.look()
 
     def on_inputs(self, batch: Any) -> None:
-        self.turns[batch.slots] = np.multiply(batch.turn, TURN)
-        self.wants[batch.slots] = batch.run
+        slots = np.asarray(batch.slots)
+        self.turns[slots] = np.asarray(batch.turn) * TURN
+        self.wants[slots] = np.asarray(batch.run)
 
     def on_tick(self, dt: float) -> None:
-        self.x += self.steps_x
-        self.y += self.steps_y
+        self.x += self.steps[0]
+        self.y += self.steps[1]
 
     def steer(self) -> None:
         """Who runs, and where to. Between two looks at it monkeys go straight on, which costs nothing to send."""
         self.heading += self.turns
         np.greater(self.wants, self.winded | self.stunned, out=self.running)
-        gait = self.running + 1
-        gait[self.stunned] = 0
+        gait = (self.running + 1) * ~self.stunned
         step = np.rint(self.heading * (256 / tau)).astype(np.int64)
         step &= 255
         step += gait << 8
-        for place, strides, steps in ((self.x, STRIDE_X, self.steps_x), (self.y, STRIDE_Y, self.steps_y)):
-            goal = np.minimum(np.maximum(place + strides[step], EDGE), SIZE - EDGE)
-            np.multiply(goal - place, 1 / TICKS, out=steps)
+        goal = STRIDES.take(step, axis=1)
+        goal[0] += self.x
+        goal[1] += self.y
+        np.minimum(np.maximum(goal, EDGE, out=goal), SIZE - EDGE, out=goal)
+        goal[0] -= self.x
+        goal[1] -= self.y
+        np.multiply(goal, 1 / TICKS, out=self.steps)
 
     def meet(self) -> None:
         """Falls, breath, bananas: what is looked at less often still."""
-        slots = np.flatnonzero(self.monkeys.alive)
-        running, stunned = self.running[slots], self.stunned
-        stunned[slots] &= self.time < self.down_until[slots]
-        breath = self.breath[slots] + np.where(running, -MEETING, MEETING / 2)
-        self.breath[slots] = np.minimum(breath, BREATH)
-        self.winded[slots] = (breath <= 0) | (self.winded[slots] & (breath < WINDED))
-        np.asarray(self.monkeys.breath)[slots] = np.maximum(breath, 0) * (15 / BREATH)
+        running, stunned, breath = self.running, self.stunned, self.breath
+        stunned &= self.time < self.down_until
+        breath += np.where(running, -MEETING, MEETING / 2)
+        np.minimum(breath, BREATH, out=breath)
+        np.logical_or(breath <= 0, self.winded & (breath < WINDED), out=self.winded)
+        self.breath_shown[:] = np.maximum(breath, 0) * (15 / BREATH)
 
-        x, y = self.x[slots], self.y[slots]
-        patch = (y // PATCH * PATCHES + x // PATCH).astype(np.int64)
-        for place in np.flatnonzero((self.banana_on[patch] != 0) & ~stunned[slots]):
-            self.eat(self.monkeys.row(slots[place]), patch[place])
+        patch = (self.y / PATCH).astype(np.int64)
+        patch *= PATCHES
+        patch += (self.x / PATCH).astype(np.int64)
+        hungry = self.present & ~stunned
+        hungry &= self.banana_on[patch] != 0
+        for slot in hungry.nonzero()[0]:
+            self.eat(self.monkeys.row(slot), patch[slot])
 
-        runners = np.flatnonzero(running)
-        walkers = np.flatnonzero(~running & (self.safe_until[slots] <= self.time))
-        apart = (x[runners, None] - x[walkers]) ** 2 + (y[runners, None] - y[walkers]) ** 2
-        for runner, walker in zip(*np.nonzero(apart < CONTACT**2), strict=True):
-            self.bump(self.monkeys.row(slots[runners[runner]]), self.monkeys.row(slots[walkers[walker]]))
+        runners = (self.present & running).nonzero()[0]
+        walkers = self.present & ~running
+        walkers &= self.safe_until <= self.time
+        touched = within(self.x[runners], self.y[runners], self.x, self.y, CONTACT, mask=walkers)
+        for runner, walker in zip(*touched, strict=True):
+            self.bump(self.monkeys.row(runners[runner]), self.monkeys.row(walker))
 
     def eat(self, monkey: Monkey, patch: int) -> None:
         if not self.banana_on[patch]:  # another monkey on the patch was first
