@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 
 from monkeytown.cli.wire import wire
 from monkeytown.errors import StartError
-from monkeytown.games.jungle import Jungle
+from monkeytown.games.jungle import TICKS, Jungle
 from monkeytown.protocol.codec import BINARY
 from monkeytown.room.room import Room
 from tests import naive_client
@@ -94,7 +94,8 @@ def test_states_are_shown_by_the_fields_of_the_game():
     room.join("p1", "Ada")
     room.step()
     first = room.read(None)
-    room.step()
+    for _ in range(TICKS):
+        room.step()
     second = room.read(first.position)
     assert first.frame is not None
     assert second.frame is not None
@@ -112,7 +113,8 @@ def test_what_a_state_needs_to_be_shown_is_said():
     room.join("p1", "Ada")
     room.step()
     position = room.read(None).position
-    room.step()
+    for _ in range(TICKS):
+        room.step()
     frame = room.read(position).frame
     assert frame is not None
     without_game = run("decode", frame.hex())
