@@ -32,6 +32,8 @@ class Reason(StrEnum):
     AHEAD = "ahead"
     """The position is newer than the room, so it cannot be ours: a snapshot."""
 
+    __hash__ = str.__hash__  # reasons are counted for every read, and an enum's own is written in Python
+
     @property
     def is_delta(self) -> bool:
         return self is Reason.CONTINUED
