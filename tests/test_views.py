@@ -42,6 +42,30 @@ def test_who_sees_everything_is_told_of_no_area() -> None:
     assert schema.describe(everything=True) == Schema.of(declared(everything())).describe()
 
 
+def test_a_room_is_divided_as_its_schema_says() -> None:
+    tables = {"bees": table(Bee), "sun": singleton(Sun), "flowers": table(Flower)}
+    schema = Schema.of(declared(area(100, "flowers", "bees", far=300, far_every=4), **tables))
+    divided = schema.divide(schema.build())
+    assert divided is not None
+    told = schema.describe()["area"]
+    assert {name: getattr(divided, name) for name in told if name != "tables"} == {
+        name: value for name, value in told.items() if name != "tables"
+    }
+    assert divided.far_every == 4
+
+
+def test_without_a_far_ring_there_is_none_to_wait_for() -> None:
+    schema = Schema.of(declared(area(100, "bees", far_every=4)))
+    divided = schema.divide(schema.build())
+    assert divided is not None
+    assert divided.far_every == 1
+
+
+def test_where_everybody_sees_everything_nothing_is_divided() -> None:
+    schema = Schema.of(declared(everything()))
+    assert schema.divide(schema.build()) is None
+
+
 def test_tables_may_be_given_as_they_are_declared() -> None:
     class Meadow(Game):
         bees = table(Bee)

@@ -206,7 +206,7 @@ class TestedPlayer:
     def act(self, **action: Any) -> None:
         """Sends one map, for a game without an `input` class."""
         self._sent += 1
-        self._stage.room.act(self.id, action, self._sent)
+        self._stage.room.act(self.id, action, self._sent, self._cursor.base or 0)
         self._stage._after_event()
         self._take_events()
 

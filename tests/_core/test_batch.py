@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from enum import Enum
 from typing import Any
 
@@ -150,6 +151,47 @@ def test_who_has_no_seat_is_not_heard() -> None:
     assert list(seats.drain(queue).players) == [1, 3, 700]
     with pytest.raises(ValueError, match="not negative"):
         Seat(-1)
+
+
+@given(st.lists(st.integers(0, 40)))
+def test_seats_are_as_many_as_there_are_players(numbers: list[int]) -> None:
+    """Each number sits down, or gets up if it sits."""
+    seats, here = Seats(), dict[int, Seat]()
+    for number in numbers:
+        if number in here:
+            seats.remove(here.pop(number))
+        else:
+            here[number] = Seat(number)
+            seats.add(here[number])
+        assert len(seats) == len(here)
+        queue = Queue(LAYOUT)
+        for player in range(42):
+            queue.push_message(player, LAYOUT.pack(Steer(), player + 1))
+        assert list(seats.drain(queue).players) == sorted(here)
+        assert all(seat.input == player + 1 for player, seat in here.items())
+
+
+def test_who_comes_and_goes_leaves_nothing_behind() -> None:
+    seats = Seats()
+    seats.add(Seat(2**31 - 1))
+    tracemalloc.start()
+    try:
+        for number in range(50_000):
+            seat = Seat(number)
+            seats.add(seat)
+            seats.remove(seat)
+        assert tracemalloc.get_traced_memory()[0] < 10_000
+    finally:
+        tracemalloc.stop()
+    assert len(seats) == 1
+
+
+def test_of_two_with_one_number_the_later_has_the_seat() -> None:
+    queue, seats, players = crowd()
+    later = Seat(2)
+    seats.add(later)
+    seats.drain(queue)
+    assert (len(seats), later.input, players[1].input) == (4, 1, 0)
 
 
 def test_what_is_no_field_is_no_column() -> None:

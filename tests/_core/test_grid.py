@@ -18,9 +18,15 @@ from monkeytown import collisions, nearest, neighbours, within
 lattice = st.integers(-6, 6).map(float)
 single = st.floats(width=32, allow_nan=False, allow_infinity=False)
 odd = st.sampled_from([nan, inf, -inf, 0.0, -0.0, 1e30, -1e30])
-numbers = st.one_of(lattice, lattice, lattice, single, odd)
+# Squares of these are infinite or nothing.
+extreme = st.sampled_from(
+    [1e155, 1e180, -1e180, 1.5e200, 1e300, -1e300, 1.7e308, -1.7e308, 1e-160, 1e-170, 1.5e-200]
+)
+numbers = st.one_of(lattice, lattice, lattice, single, odd, extreme)
 points = st.lists(st.tuples(numbers, numbers, st.booleans()), max_size=40)
-radii = st.one_of(st.sampled_from([0.0, 1.0, 2.0, 5.0, inf]), st.floats(0, 2.0**60, width=32))
+radii = st.one_of(
+    st.sampled_from([0.0, 1.0, 2.0, 5.0, inf]), st.floats(0, 2.0**60, width=32), extreme.map(abs)
+)
 
 
 def split(given: list[tuple[float, float, bool]]) -> tuple[Any, Any, Any]:
@@ -32,8 +38,30 @@ def finite(*values: float) -> bool:
     return all(-inf < value < inf for value in values)
 
 
+def squares(*values: float) -> bool:
+    """Whether they are as exact as their roots."""
+    return all(1e-280 <= value <= 1e300 for value in values)
+
+
+def length(dx: float, dy: float) -> float:
+    """As the C library has it, to the last bit."""
+    with np.errstate(over="ignore", under="ignore"):
+        return float(np.hypot(dx, dy))
+
+
 def near(dx: float, dy: float, radius: float) -> bool:
-    return abs(dx) <= radius and abs(dy) <= radius and dx * dx + dy * dy <= radius * radius
+    if abs(dx) > radius or abs(dy) > radius:
+        return False
+    if squares(radius * radius):
+        return dx * dx + dy * dy <= radius * radius
+    return length(dx, dy) <= radius
+
+
+def far(dx: float, dy: float) -> tuple[float, float]:
+    """A distance, to be compared with others, and in numbers."""
+    square = dx * dx + dy * dy
+    apart = sqrt(square) if squares(square) else length(dx, dy)
+    return (square if squares(square) else apart * apart, apart)
 
 
 def pairs(found: tuple[Any, ...]) -> list[tuple[Any, ...]]:
@@ -71,16 +99,23 @@ def test_nearest_is_the_first_of_the_nearest(asked: Any, given: Any, radius: flo
     expected = []
     for i in range(len(xq)):
         found = [
-            ((x[j] - xq[i]) ** 2 + (y[j] - yq[i]) ** 2, j)
+            (far(x[j] - xq[i], y[j] - yq[i]), j)
             for j in there
             if finite(xq[i], yq[i]) and near(x[j] - xq[i], y[j] - yq[i], radius)
         ]
         best = min(found, default=None)
-        expected.append((-1, inf) if best is None else (best[1], sqrt(best[0])))
+        expected.append((-1, inf) if best is None else (best[1], best[0][1]))
     assert pairs(nearest(xq, yq, x, y, radius=radius, mask=mask)) == expected
 
 
-@given(points, st.one_of(lattice.map(abs), st.lists(st.one_of(lattice, odd), min_size=40, max_size=40)))
+@given(
+    points,
+    st.one_of(
+        lattice.map(abs),
+        extreme.map(abs),
+        st.lists(st.one_of(lattice, odd, extreme), min_size=40, max_size=40),
+    ),
+)
 def test_collisions_are_all_circles_that_overlap(given: Any, radius: float | list[float]) -> None:
     x, y, mask = split(given)
     common = not isinstance(radius, list)
@@ -90,7 +125,7 @@ def test_collisions_are_all_circles_that_overlap(given: Any, radius: float | lis
     for i in there:
         for j in there:
             dx, dy = x[j] - x[i], y[j] - y[i]
-            apart = sqrt(dx * dx + dy * dy)
+            _, apart = far(dx, dy)
             if i < j and apart < sizes[i] + sizes[j]:
                 normal = (dx / apart, dy / apart) if apart else (1.0, 0.0)
                 expected.append((i, j, sizes[i] + sizes[j] - apart, *normal))
@@ -105,6 +140,21 @@ def test_points_at_any_scale_find_themselves(scale: float) -> None:
     assert not any(apart)
     assert pairs(neighbours(x, y, 0)) == []
     assert len(pairs(neighbours(x, y, inf))) == 4950
+
+
+def test_squares_that_overflow_or_vanish_are_not_compared() -> None:
+    at, nothing = np.zeros(1), np.zeros(2)
+    for one, other in [(1e200, 1e180), (1e-180, 1e-200)]:
+        x = np.array([one, other])
+        assert pairs(nearest(at, at, x, nothing)) == [(1, other)]
+        assert pairs(nearest(at, at, x, nothing, radius=other)) == [(1, other)]
+        assert pairs(nearest(at, at, x, nothing, radius=other / 2)) == [(-1, inf)]
+        assert pairs(within(at, at, x, x, other)) == []
+        assert pairs(within(at, at, x, x, 1.5 * other)) == [(0, 1)]
+        assert pairs(neighbours(x, x, one)) == []
+        assert pairs(neighbours(x, x, 1.5 * one)) == [(0, 1)]
+        assert pairs(collisions(x, nothing, 0.75 * one)) == [(0, 1, 1.5 * one - (one - other), -1.0, 0.0)]
+        assert pairs(collisions(x, nothing, one / 4)) == []
 
 
 def test_a_thousand_in_one_place_are_all_neighbours() -> None:

@@ -35,12 +35,14 @@ class Shoal(Game):
 
     def on_create(self) -> None:
         self.batches: list[Any] = []
+        self.ticks_seen: list[int] = []
 
     def on_join(self, player: Player) -> None:
         player.entity = self.frogs.spawn(name=player.name, x=100)
 
     def on_inputs(self, batch: Any) -> None:
         self.batches.append(list(zip(batch.players, batch.by, batch.slots, strict=True)))
+        self.ticks_seen = list(batch.ticks)
         if max(batch.by) == 8:
             raise ValueError("too far")
         numpy.asarray(self.frogs.x)[batch.slots] = numpy.add(batch.by, 100)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
 from monkeytown import SchemaError, everything
+from monkeytown._core.fanout import Group
 from monkeytown.position import Reason
 from monkeytown.room.encoded import Encoding
 from monkeytown.room.room import Room
 from monkeytown.room.view import EVERYTHING
+from tests._core.link import Stage
 
 from .meadow import Meadow, Reader, readers
 from .pond import Pond, Wall, a_room, joined
@@ -202,6 +206,13 @@ def test_who_has_left_has_no_view(room: Room) -> None:
     assert room.reviewed == set()
 
 
+def test_between_two_versions_there_is_nothing_to_read(room: Room) -> None:
+    [ada] = readers(room, "Ada")
+    assert ada.read() == (Reason.FIRST_READ, None, None), "the rules have written since the last commit"
+    step(room, ada)
+    assert ada.read() == (Reason.CONTINUED, room.position, None), "that it has"
+
+
 def test_a_reader_whose_sight_is_elsewhere_begins_anew(room: Room) -> None:
     [ada] = readers(room, "Ada")
     step(room, ada)
@@ -256,3 +267,70 @@ def test_readers_of_json_see_the_same_part(room: Room) -> None:
     assert json.loads(private.message(Encoding.JSON))["payload"]["tables"]["bees"]["set"] == {
         own: {"nectar": 5}
     }
+
+
+@pytest.fixture
+def make() -> Iterator[Stage]:
+    with ExitStack() as stack:
+        yield Stage(stack, 1)
+
+
+def planned(room: Room, group: Group) -> list[tuple[Reason, int, int]]:
+    """Sends everybody who is due what they are to see: the reason, for how many there was something, and how many got it."""
+    told = []
+    for cohort, (base, _) in enumerate(group.due(room.tick, 1.0)):
+        reason, count = room.plan(group, cohort, base)
+        told.append((reason, count, group.send_planned(cohort, *room.position)))
+    group.flush()
+    return told
+
+
+def test_many_are_planned_at_once_what_each_would_read_alone(room: Room, make: Stage) -> None:
+    ada, bob, cid = readers(room, "Ada", "Bob", "Cid")
+    group, connections = make.group(window=0), [make(), make()]
+    for reader, connection in zip((ada, bob), connections, strict=True):
+        connection.set_sight(reader.member.sight)
+        group.add(connection)
+
+    def got() -> list[set[str]]:
+        for reader, connection in zip((ada, bob), connections, strict=True):
+            for frame in connection.read():
+                reader.eyes.apply(frame)
+        return [ada.names(), bob.names()]
+
+    assert planned(room, group) == [(Reason.FIRST_READ, 0, 0)], "the rules have written since the last commit"
+    room.step()
+    assert planned(room, group) == [(Reason.FIRST_READ, 2, 2)]
+    assert got() == [{"Ada", "Bob", "Cid"}] * 2
+    assert planned(room, group) == [(Reason.CONTINUED, 0, 0)], "they have it"
+    room.step()
+    assert planned(room, group) == [(Reason.CONTINUED, 0, 0)], "nothing is new"
+    cid.member.player.entity.x = 900
+    bob.member.player.entity.x = 880
+    room.step()
+    assert planned(room, group) == [(Reason.CONTINUED, 2, 2)]
+    assert got() == [{"Ada"}, {"Bob", "Cid"}]
+
+
+def test_nothing_is_planned_once_the_rules_failed(make: Stage) -> None:
+    class Broken(Meadow):
+        def on_tick(self, dt: float) -> None:
+            raise ZeroDivisionError
+
+    room = a_room(Broken)
+    [ada] = readers(room, "Ada")
+    group, connection = make.group(), make()
+    connection.set_sight(ada.member.sight)
+    group.add(connection)
+    room.step()
+    assert planned(room, group) == [(Reason.CONTINUED, 0, 0)]
+    assert connection.read() == []
+
+
+def test_a_room_says_what_there_is_to_read(room: Room) -> None:
+    [ada] = readers(room, "Ada")
+    assert (room.area is not None, room.has_private) == (True, True)
+    assert ada.member.sight is not None
+    assert ada.member.sight.area is room.area
+    wall = a_room(Wall)
+    assert (wall.area, wall.has_private) == (None, False)

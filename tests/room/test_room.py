@@ -177,8 +177,21 @@ class TestTheTick:
         room.act("Ada", {"by": 1}, 2)  # says nothing of what was seen
         room.step()
         assert player.seen_tick == 17
+        room.act("Ada", {"by": 1}, 3, 18)
+        room.step()
+        assert player.seen_tick == 18
         room.leave("Ada")
         assert player.seen_tick == 0
+
+    def test_a_batch_says_what_was_seen_of_maps_too(self) -> None:
+        room = a_room(Shoal)
+        [ada] = joined(room, "Ada")
+        assert room.inputs is not None
+        room.inputs.push_message(ada.number, room.inputs.layout.pack(Hop(), 1, 17))
+        room.act("Ada", {"by": 1}, 2, 18)
+        room.act("Ada", {"by": 1}, 3)
+        room.step()
+        assert room.game.ticks_seen == [17, 18, 0]
 
     def test_a_refused_input_is_an_error_for_one_player(self) -> None:
         room = a_room(Pond)
@@ -448,9 +461,12 @@ class TestEvents:
     def test_an_action_may_be_refused(self) -> None:
         room = a_room(Wall)
         [ada] = joined(room, "Ada")
-        room.act("Ada", {"do": "refuse"}, 3)
+        room.act("Ada", {"do": "refuse"}, 3, 1)
         assert errors(ada) == [("GAME-100", "Not this.")]
         assert ada.input == 3
+        assert ada.player.seen_tick == 1
+        room.act("Ada", {"do": "refuse"}, 4)
+        assert ada.player.seen_tick == 1
 
     def test_a_game_that_takes_no_messages_says_so(self) -> None:
         class Mute(Game):

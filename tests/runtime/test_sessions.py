@@ -189,6 +189,14 @@ class TestInputs:
         assert dot.x == 3
         assert player.inputs_seen == [9]
         assert player.acknowledged == [(None, 1, 0)]
+        assert [one.seen_tick for one in hosted.room.game.players] == [1]
+
+    def test_actions_say_what_their_player_has_seen(self, client: Make) -> None:
+        player = client()
+        hosted = player.join("turns")
+        shown = hosted.room.tick
+        player.say("player_input", action={}, number=1, tick=shown)
+        assert [one.seen_tick for one in hosted.room.game.players] == [shown]
 
     def test_twice_the_tick_rate_is_let_through_and_more_is_not(self, client: Make, clock: Clock) -> None:
         player = client()

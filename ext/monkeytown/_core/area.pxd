@@ -103,6 +103,7 @@ cdef class Area:
     cdef bint corrections
     cdef bint common_news
 
+    cdef int surround(self, double radius, double far) except -1
     cdef int32_t cell_at(self, double x, double y, int32_t current) noexcept
     cdef int touch(self, int32_t cell, int64_t tick) noexcept
     cdef int find_motion(self) noexcept

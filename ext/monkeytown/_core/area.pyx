@@ -313,7 +313,7 @@ cdef class Area:
         free(self.pieces)
         free(self.made)
 
-    def surround(self, double radius, double far):
+    cdef int surround(self, double radius, double far) except -1:
         """Which cells are seen from a cell: called once."""
         cdef int32_t reach = <int32_t>(far / self.size / (1 - 2 * BEYOND)) + 2, dx, dy
         cdef double across, along, distance
@@ -324,10 +324,10 @@ cdef class Area:
                 along = max(0.0, (abs(dx) - 1 - 2 * BEYOND) * self.size)
                 across = max(0.0, (abs(dy) - 1 - 2 * BEYOND) * self.size)
                 distance = sqrt(along * along + across * across) * (1 + 1e-9)
-                if distance < far or (abs(dx) <= 1 and abs(dy) <= 1):
-                    self.offsets[self.offset_count] = Offset(
-                        dx, dy, NEAR if distance < radius or (abs(dx) <= 1 and abs(dy) <= 1) else FAR)
+                if distance < far or not distance:  # what touches is seen whatever the radius is
+                    self.offsets[self.offset_count] = Offset(dx, dy, NEAR if distance < radius or not distance else FAR)
                     self.offset_count += 1
+        return 0
 
     cdef int32_t cell_at(self, double x, double y, int32_t current) noexcept:
         """The cell of a place; the `current` one (-1: none) as long as the place is hardly beyond its border."""

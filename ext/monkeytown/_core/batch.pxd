@@ -11,6 +11,15 @@ cdef class Seat:
     cdef public object entity
 
 
+cdef class Seats:
+    cdef list taken                # Seat, in order of numbers
+    cdef int32_t *numbers
+    cdef Py_ssize_t capacity
+
+    cdef Py_ssize_t place(self, int32_t number) noexcept
+    cdef Seat find(self, int32_t number)
+
+
 cdef class Batch:
     cdef Layout layout
     cdef Array players_
@@ -20,7 +29,7 @@ cdef class Batch:
     cdef list senders              # Seat of each input
     cdef list columns              # Array by place of the field
 
-    cdef int take(self, Queue queue, list seats, object absent) except -1
+    cdef int take(self, Queue queue, Seats seats, object absent) except -1
     cdef int make(self, Layout layout, Py_ssize_t most) except -1
     cdef int trim(self, Py_ssize_t count) noexcept
     cdef list arrays(self)

@@ -6,12 +6,16 @@ it beyond the tick stays readable and does not change.
 
 from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
 from libc.stdint cimport uint8_t
-from libc.string cimport memcpy
+from libc.stdlib cimport free, realloc
+from libc.string cimport memcpy, memmove
 
 from monkeytown._core.arrays cimport new_array
 from monkeytown._core.fields cimport BOOL, Field, INTEGER, REAL
 from monkeytown._core.inputs cimport Entry
 from monkeytown._core.state cimport Row, Table
+
+cdef enum:
+    FEWEST = 64
 
 
 cdef class Seat:
@@ -24,22 +28,57 @@ cdef class Seat:
 
 
 cdef class Seats:
-    """Seats by the player's number."""
+    """Seats by the player's number: as many as there are players, whatever their numbers are."""
 
-    cdef list by_number
+    def __cinit__(self):
+        self.taken = []
 
-    def __init__(self):
-        self.by_number = []
+    def __dealloc__(self):
+        free(self.numbers)
+
+    def __len__(self):
+        return PyList_GET_SIZE(self.taken)
 
     def add(self, Seat seat not None):
-        missing = seat.number + 1 - len(self.by_number)
-        if missing > 0:
-            self.by_number.extend([None] * missing)
-        self.by_number[seat.number] = seat
+        """In place of the seat of that number, if there is one."""
+        cdef Py_ssize_t at = self.place(seat.number), count = PyList_GET_SIZE(self.taken), grown
+        cdef void *memory
+        if at < count and self.numbers[at] == seat.number:
+            self.taken[at] = seat
+            return
+        if count == self.capacity:
+            grown = max(<Py_ssize_t>FEWEST, 2 * count)
+            memory = realloc(self.numbers, grown * sizeof(int32_t))
+            if memory is NULL:
+                raise MemoryError
+            self.numbers, self.capacity = <int32_t *>memory, grown
+        self.taken.insert(at, seat)
+        memmove(self.numbers + at + 1, self.numbers + at, (count - at) * sizeof(int32_t))
+        self.numbers[at] = seat.number
 
     def remove(self, Seat seat not None):
-        if seat.number < len(self.by_number):
-            self.by_number[seat.number] = None
+        cdef Py_ssize_t at = self.place(seat.number), count = PyList_GET_SIZE(self.taken)
+        if at < count and self.numbers[at] == seat.number:
+            del self.taken[at]
+            memmove(self.numbers + at, self.numbers + at + 1, (count - at - 1) * sizeof(int32_t))
+
+    cdef Py_ssize_t place(self, int32_t number) noexcept:
+        """Where a number is, or would be."""
+        cdef Py_ssize_t low = 0, high = PyList_GET_SIZE(self.taken), middle
+        while low < high:
+            middle = (low + high) // 2
+            if self.numbers[middle] < number:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    cdef Seat find(self, int32_t number):
+        """The seat of a number, or None."""
+        cdef Py_ssize_t at = self.place(number)
+        if at < PyList_GET_SIZE(self.taken) and self.numbers[at] == number:
+            return <Seat>PyList_GET_ITEM(self.taken, at)
+        return None
 
     def drain(self, Queue queue not None, absent=()):
         """All that wait, in order, as a Batch; the queue is then empty.
@@ -48,7 +87,7 @@ cdef class Seats:
         number of its newest input and the tick that it had seen.
         """
         cdef Batch batch = Batch.__new__(Batch)
-        batch.take(queue, self.by_number, absent if absent else None)
+        batch.take(queue, self, absent if absent else None)
         return batch
 
 
@@ -81,8 +120,8 @@ cdef class Batch:
             array.count = count
         return 0
 
-    cdef int take(self, Queue queue, list seats, object absent) except -1:
-        cdef Py_ssize_t i, count = 0, known = PyList_GET_SIZE(seats)
+    cdef int take(self, Queue queue, Seats seats, object absent) except -1:
+        cdef Py_ssize_t i, count = 0
         cdef int32_t *kept
         cdef Entry *entry
         cdef Array places = new_array(c"i", queue.count)
@@ -92,10 +131,8 @@ cdef class Batch:
         for i in range(queue.count):
             entry = queue.entries + i
             queue.waiting[entry.player] = 0
-            if entry.player >= known or PyList_GET_ITEM(seats, entry.player) == <void *>None:
-                continue
-            seat = <Seat>PyList_GET_ITEM(seats, entry.player)
-            if absent is not None and seat in absent:
+            seat = seats.find(entry.player)
+            if seat is None or (absent is not None and seat in absent):
                 continue
             seat.input = entry.number
             if entry.acknowledged:

@@ -6,7 +6,7 @@ that are spread very unevenly share cells, and cost more.
 """
 
 from cython cimport internal
-from libc.math cimport INFINITY, fabs, isfinite, sqrt
+from libc.math cimport INFINITY, fabs, hypot, isfinite, sqrt
 from libc.stdint cimport int32_t, uint8_t
 from libc.stdlib cimport calloc, free, malloc, qsort, realloc
 
@@ -19,6 +19,19 @@ cdef enum:
 # Distances are compared as the caller computes them; cells are a little larger, so that rounding cannot put two
 # points that are near enough further apart than one cell.
 cdef double MARGIN = 1.000001
+
+# Squares between these are as exact as their roots; others overflow or vanish, and lengths are compared instead.
+cdef double SMALL = 1e-280
+cdef double LARGE = 1e300
+
+
+cdef inline bint is_exact(double square) noexcept nogil:
+    return SMALL <= square <= LARGE
+
+
+cdef inline double length(double dx, double dy) noexcept nogil:
+    cdef double square = dx * dx + dy * dy
+    return sqrt(square) if is_exact(square) else hypot(dx, dy)
 
 
 cdef struct Pairs:
@@ -187,46 +200,62 @@ cdef class Grid:
         cdef int32_t bottom = min(self.row_of(y + radius * MARGIN), self.row_of(y) + 1)
         cdef int32_t row, at
         cdef double dx, dy
+        cdef bint exact = is_exact(radius * radius)
+        cdef double most = radius * radius if exact else INFINITY
         cdef Py_ssize_t begin = pairs.count
         for row in range(top, bottom + 1):
             for at in range(self.start[row * self.columns + left], self.start[row * self.columns + right + 1]):
                 dx, dy = self.sorted_x[at] - x, self.sorted_y[at] - y
-                if (dx * dx + dy * dy <= radius * radius and fabs(dx) <= radius and fabs(dy) <= radius
-                        and not (above and self.order[at] <= query)):
+                if (dx * dx + dy * dy <= most and fabs(dx) <= radius and fabs(dy) <= radius
+                        and not (above and self.order[at] <= query) and (exact or hypot(dx, dy) <= radius)):
                     if push(pairs, query, self.order[at]):
                         return -1
         sort(pairs.second + begin, pairs.count - begin)
         return 0
 
     cdef int32_t nearest_to(self, double x, double y, double radius, double *distance) noexcept nogil:
-        """The nearest point, the first of several as near, or -1. Looks at the cell of (x, y), then at rings around it."""
+        """The nearest point, the first of several as near, or -1."""
+        cdef double best
+        cdef bint squares = radius * radius >= SMALL
+        cdef int32_t found = self.search(x, y, radius, squares, &best)
+        if squares and found >= 0 and not is_exact(best) and not (self.x[found] == x and self.y[found] == y):
+            squares = False
+            found = self.search(x, y, radius, squares, &best)
+        distance[0] = INFINITY if found < 0 else sqrt(best) if squares else best
+        return found
+
+    cdef int32_t search(self, double x, double y, double radius, bint squares, double *best) noexcept nogil:
+        """Looks at the cell of (x, y), then at rings around it. `best` is how far what it finds is, or the square of that."""
         cdef int32_t column = self.column_of(x), row = self.row_of(y), ring, one, left, right, found = -1
-        cdef double best = INFINITY, reach
+        cdef double reach, most = radius
+        if squares:
+            most = radius * radius if is_exact(radius * radius) else INFINITY
+        best[0] = INFINITY
         for ring in range(max(self.columns, self.rows)):
             reach = (ring - 1) * (self.size * 2 / MARGIN) if ring else -1
-            if reach > radius or (found >= 0 and reach > 0 and best < reach * reach):
+            if reach > radius or (found >= 0 and reach > 0 and best[0] < (reach * reach if squares else reach)):
                 break
             left, right = max(column - ring, 0), min(column + ring, self.columns - 1)
             for one in range(max(row - ring, 0), min(row + ring, self.rows - 1) + 1):
                 if one == row - ring or one == row + ring:
-                    self.look(one, left, right, x, y, radius, &found, &best)
+                    self.look(one, left, right, x, y, radius, most, squares, &found, best)
                     continue
                 if column - ring >= 0:
-                    self.look(one, left, left, x, y, radius, &found, &best)
+                    self.look(one, left, left, x, y, radius, most, squares, &found, best)
                 if column + ring < self.columns:
-                    self.look(one, right, right, x, y, radius, &found, &best)
-        distance[0] = sqrt(best) if found >= 0 else INFINITY
+                    self.look(one, right, right, x, y, radius, most, squares, &found, best)
         return found
 
     cdef void look(
-        self, int32_t row, int32_t left, int32_t right, double x, double y, double radius, int32_t *found, double *best
+        self, int32_t row, int32_t left, int32_t right, double x, double y, double radius, double most, bint squares,
+        int32_t *found, double *best
     ) noexcept nogil:
         cdef int32_t at
         cdef double dx, dy, apart
         for at in range(self.start[row * self.columns + left], self.start[row * self.columns + right + 1]):
             dx, dy = self.sorted_x[at] - x, self.sorted_y[at] - y
-            apart = dx * dx + dy * dy
-            if not (apart <= radius * radius and fabs(dx) <= radius and fabs(dy) <= radius):
+            apart = dx * dx + dy * dy if squares else hypot(dx, dy)
+            if not (apart <= most and fabs(dx) <= radius and fabs(dy) <= radius):
                 continue
             if found[0] < 0 or apart < best[0] or (apart == best[0] and self.order[at] < found[0]):
                 found[0], best[0] = self.order[at], apart
@@ -386,7 +415,7 @@ cdef object overlaps(Grid grid, const double *sizes, double common, Pairs *pairs
             first, second = pairs.first[i], pairs.second[i]
             reach = 2 * common if sizes is NULL else sizes[first] + sizes[second]
             dx, dy = grid.x[second] - grid.x[first], grid.y[second] - grid.y[first]
-            apart = sqrt(dx * dx + dy * dy)
+            apart = length(dx, dy)
             if not apart < reach or not (sizes is NULL or (is_radius(sizes[first]) and is_radius(sizes[second]))):
                 continue
             depths[count] = reach - apart

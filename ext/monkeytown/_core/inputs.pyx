@@ -242,10 +242,10 @@ cdef class Queue:
             raise WireError("the input is malformed")
         return self.pushed_number, self.pushed_acknowledged
 
-    def put(self, int player, uint32_t number, Record record not None):
+    def put(self, int player, uint32_t number, Record record not None, int64_t acknowledged=0):
         """Queues an input that did not come in the packed layout."""
         cdef Entry *entry = self.place(player)
-        entry.player, entry.number, entry.acknowledged = player, number, 0
+        entry.player, entry.number, entry.acknowledged = player, number, acknowledged
         memcpy(entry.numbers, record.numbers, sizeof(entry.numbers))
         self.count += 1
         self.waiting[player] += 1

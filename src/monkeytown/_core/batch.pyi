@@ -25,10 +25,13 @@ class Seat:
 
 @disjoint_base
 class Seats:
-    """Seats by the player's number."""
+    """Seats by the player's number: as many as there are players, whatever their numbers are."""
 
-    def __init__(self) -> None: ...
-    def add(self, seat: Seat) -> None: ...
+    def __new__(cls) -> Seats: ...
+    def __len__(self) -> int: ...
+    def add(self, seat: Seat) -> None:
+        """In place of the seat of that number, if there is one."""
+
     def remove(self, seat: Seat) -> None: ...
     def drain(self, queue: Queue, absent: Container[Seat] = ()) -> Batch:
         """All that wait, in order; the queue is then empty.

@@ -42,7 +42,7 @@ class Queue:
     def push_message(self, player: int, message: bytes) -> tuple[int, int]:
         """Queues a whole `player_input` message: (number, acknowledged tick). WireError if it is not one of this layout."""
 
-    def put(self, player: int, number: int, record: Record) -> None:
+    def put(self, player: int, number: int, record: Record, acknowledged: int = 0) -> None:
         """Queues an input that did not come in the packed layout."""
 
     def drain(self) -> list[tuple[int, int, int, Record]]:

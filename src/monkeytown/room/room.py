@@ -235,17 +235,18 @@ class Room:
             self._rules.fail("on_chat", self.game.on_chat, error)
         self._settle()
 
-    def act(self, player_id: str, action: dict[str, Any], number: int = 0) -> None:
+    def act(self, player_id: str, action: dict[str, Any], number: int = 0, seen_tick: int = 0) -> None:
         """A player does something that came as a map: it goes to `on_message`, or as an `input` into the next
-        tick.
+        tick. `seen_tick` is the newest that they had applied when they did it; 0: they did not say.
 
         Raises `Refusal` if they are not here or the map is not an input of this game.
         """
         member = self._present(player_id)
         if self.inputs is not None:
-            self.inputs.put(member.number, number, record(self.schema, action))
+            self.inputs.put(member.number, number, record(self.schema, action), seen_tick)
             return
         member.input = number
+        member.seen_tick = seen_tick or member.seen_tick
         try:
             self._rules.call("on_message", member.player, action)
         except Refusal as refusal:

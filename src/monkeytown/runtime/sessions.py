@@ -220,7 +220,7 @@ class Session:
         if message.tick:
             self._link.acknowledge(None, message.tick, 0)
         hosted.advance()
-        hosted.room.act(self.id, message.action, message.number)
+        hosted.room.act(self.id, message.action, message.number, message.tick)
         if message.number:
             self._link.seen(message.number)
         hosted.disturbed()
