@@ -3,7 +3,10 @@
     room      the tick, joining and leaving, and what the rules may ask of their room
     reading   `room.read(position, view, encoding)`: the bytes that bring a reader from its position to now
     history   the one decision between delta and snapshot
-    view      what part of the state a reader sees
+    view      the view of a reader who sees everything
+    delayed   the room as it was some time ago, for spectators
+    seating   who sits where
+    inputs    where inputs wait, and how the rules get them
     encoded   what was encoded in this tick, kept for all who share it
     private   what one player alone is told: its entity and its owner-only values
     cursor    where a reader stands
