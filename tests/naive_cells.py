@@ -58,6 +58,9 @@ class Cells:
                 if cell in self.view:
                     require(self.far or self.view[cell] == ring, "a ring changes without the far ring")
                 else:
+                    require(
+                        ring == "near" or self.snapshot or self.far, "a far cell comes without the far ring"
+                    )
                     self.gaps[cell] = self.gap
                     for slots in self.slots.values():
                         slots[cell] = set()

@@ -41,12 +41,12 @@ def ducks(capacity: int = 100, rewind: int = REWIND) -> Table[Any]:
 
 def seen(table: Table[Any]) -> dict[int, tuple[Any, ...]]:
     """The table as a reader of the wire has it, by id."""
-    full = 2 * np.pi / 16
+    per_radian = 16 / (2 * np.pi)
     return {
         duck.id: (
             duck.slot,
             round(duck.x * 4) / 4,
-            round(duck.heading / full) % 16 * full,
+            round(duck.heading * per_radian) % 16 / per_radian,
             duck.age,
             duck.mood,
             duck.wet,

@@ -53,6 +53,8 @@ BROKEN_CELLS = {
     "a cell that is near and far": VIEW + "00 01 02 03 01 02 03",
     "a far cell that comes near without the far ring": VIEW + "00 01 02 02 00",
     "a near cell that goes far without the far ring": VIEW + "00 00 01 00",
+    "a cell that comes into the far ring without the far ring": VIEW + "00 00 01 02 03",
+    "a far cell that begins anew without the far ring": VIEW + "01 02 02 00 01 02 02",
     "a cell lost in a snapshot": SNAPSHOT + "01 00 00 00" + BOARD_SECTION,
     "a snapshot with rows gone from a cell": SNAPSHOT + "00 01 00 00" + BOARD_SECTION + FIRST_GONE,
     "a snapshot with rows of a cell that is not seen": "43 01 01 ad02"

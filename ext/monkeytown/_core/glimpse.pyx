@@ -221,6 +221,8 @@ cdef class Glimpse:
     cdef int show(self, int32_t cell, bint far) except -1:
         cdef Seen seen = self.seen.get(cell)
         if seen is None:
+            if far and not (self.brings_far or self.snapshot):
+                raise WireError("a far cell comes without the far ring")
             seen = self.seen[cell] = Seen.__new__(Seen)
             seen.cell, seen.gap = cell, self.gap
             seen.counted = tuple([Counted.__new__(Counted) for _ in self.grounds])

@@ -134,13 +134,14 @@ cdef class Grid:
         return (self.mask is NULL or self.mask[i] != 0) and isfinite(self.x[i]) and isfinite(self.y[i])
 
     cdef void measure(self) noexcept nogil:
-        cdef int32_t i
+        cdef int32_t i, held = 0
         self.left, self.top, self.right, self.bottom = INFINITY, INFINITY, -INFINITY, -INFINITY
         for i in range(self.n):
             if self.counts(i):
-                self.held += 1
+                held += 1
                 self.left, self.right = min(self.left, self.x[i] * 0.5), max(self.right, self.x[i] * 0.5)
                 self.top, self.bottom = min(self.top, self.y[i] * 0.5), max(self.bottom, self.y[i] * 0.5)
+        self.held = held
 
     cdef void divide(self, double radius) noexcept nogil:
         """How large the cells are, and how many."""
@@ -167,28 +168,29 @@ cdef class Grid:
         cdef Py_ssize_t cells = <Py_ssize_t>self.columns * self.rows, cell
         cdef int32_t i, place, before = 0, own
         cdef int32_t *cell_of = <int32_t *>malloc((self.n + 1) * sizeof(int32_t))
-        self.start = <int32_t *>calloc(cells + 1, sizeof(int32_t))
-        if self.start is NULL or cell_of is NULL:
+        cdef int32_t *start = <int32_t *>calloc(cells + 1, sizeof(int32_t))
+        self.start = start
+        if start is NULL or cell_of is NULL:
             free(cell_of)
             return False
         for i in range(self.n):
             cell_of[i] = -1
             if self.counts(i):
                 cell_of[i] = self.row_of(self.y[i]) * self.columns + self.column_of(self.x[i])
-                self.start[cell_of[i]] += 1
+                start[cell_of[i]] += 1
         for cell in range(cells):
-            own = self.start[cell]
-            self.start[cell] = before
+            own = start[cell]
+            start[cell] = before
             before += own
         for i in range(self.n):
             if cell_of[i] >= 0:
-                place = self.start[cell_of[i]]
-                self.start[cell_of[i]] += 1
+                place = start[cell_of[i]]
+                start[cell_of[i]] += 1
                 self.order[place], self.sorted_x[place], self.sorted_y[place] = i, self.x[i], self.y[i]
         # Each start stands where the next cell begins: shift them back by one.
         for cell in range(cells, 0, -1):
-            self.start[cell] = self.start[cell - 1]
-        self.start[0] = 0
+            start[cell] = start[cell - 1]
+        start[0] = 0
         free(cell_of)
         return True
 

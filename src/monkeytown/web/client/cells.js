@@ -209,13 +209,13 @@ export class View {
         for (const division of this.divisions.values()) division.clear();
     }
 
-    /** Reads the view part of a message. Only one with the far ring lets cells change theirs, and a snapshot has none to lose. */
+    /** Reads the view part of a message. Cells come to the far ring, or leave it for the other, only with it; a snapshot has none to lose. */
     change(reader, { hasFar, isSnapshot }) {
         const [lost, near, far] = [this.#list(reader), this.#list(reader), this.#list(reader)];
         if (isSnapshot && lost.length > 0) throw new WireError("a snapshot loses cells");
         for (const cell of lost) this.#lose(cell);
-        for (const cell of near) this.#turn(cell, NEAR, hasFar);
-        for (const cell of far) this.#turn(cell, FAR, hasFar);
+        for (const cell of near) this.#turn(cell, NEAR, hasFar || isSnapshot);
+        for (const cell of far) this.#turn(cell, FAR, hasFar || isSnapshot);
         for (let i = 0, j = 0; i < near.length && j < far.length;) {
             if (near[i] === far[j]) throw new WireError(`cell ${near[i]} is near and far`);
             if (near[i] < far[j]) i++;
@@ -239,9 +239,10 @@ export class View {
         for (const division of this.divisions.values()) division.lose(cell);
     }
 
-    #turn(cell, ring, hasFar) {
+    #turn(cell, ring, mayTurn) {
         const former = this.#rings[cell];
-        if (former !== 0 && former !== ring && !hasFar) throw new WireError(`cell ${cell} changes its ring without the far ring`);
+        if (former !== ring && (former === FAR || ring === FAR) && !mayTurn)
+            throw new WireError(`cell ${cell} comes to the far ring, or from it, without the far ring`);
         this.#rings[cell] = ring;
         this.#listed.push(cell);
     }
