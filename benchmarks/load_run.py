@@ -217,9 +217,12 @@ def process(command: Sequence[object], port: int, **environment: str) -> Iterato
 
 @contextmanager
 def monkeytown(*arguments: object, **environment: str) -> Iterator[tuple[int, int]]:
-    """`monkeytown run` on its core, with its default settings: gives (port, process id)."""
+    """`monkeytown run` on its core: gives (port, process id).
+
+    Its settings are the default ones, but it does not send less often when it is too busy: what cannot be held is to show.
+    """
     port = free_port()
     command = [sys.executable, "-m", "monkeytown", "run", *arguments, "--port", port]
-    settings = {"MONKEYTOWN_LOG_LEVEL": "warning"} | environment
+    settings = {"MONKEYTOWN_LOG_LEVEL": "warning", "MONKEYTOWN_MAX_STRIDE": "1"} | environment
     with process(command, port, **settings) as pid:
         yield port, pid

@@ -53,7 +53,8 @@ static void watch(Client *client, int operation, uint32_t events) {
     epoll_ctl(epoll, operation, client->fd, &event);
 }
 
-static void lose(Client *client) {
+static void lose(Client *client, const char *why) {
+    fprintf(stderr, "load: lost a client: %s\n", why);
     if (client->stage < JOINED) waiting--, lost_early++;
     lost[client->appetite]++;
     client->stage = CLOSED;
@@ -124,7 +125,7 @@ static void read_response(Client *client, const unsigned char **at, const unsign
             exit(1);
         }
         client->stage = UPGRADED;
-        if (!protocol_greet(&options, client)) lose(client);
+        if (!protocol_greet(&options, client)) lose(client, "its first message could not be sent");
     }
 }
 
@@ -132,7 +133,7 @@ static void read_some(Client *client, size_t most) {
     ssize_t got = recv(client->fd, buffer, most, 0);
     double t = now();
     if (got <= 0) {
-        if (!got || errno != EAGAIN) lose(client);
+        if (!got || errno != EAGAIN) lose(client, got ? strerror(errno) : "the server closed the connection");
         return;
     }
     client->budget -= (int)got;
@@ -142,7 +143,7 @@ static void read_some(Client *client, size_t most) {
     for (int read; client->stage != CLOSED && (read = frame_next(&client->reader, &at, end, &frame));) {
         Meaning meaning = read < 0 ? WRONG : protocol_read(&options, client, &frame, t, measuring ? &round_trips : NULL);
         if (meaning == WRONG) {
-            lose(client);
+            lose(client, "the server broke the protocol");
         } else {
             if (measuring) count(client, &frame, meaning, t);
             if (meaning == JOINING && client->stage < JOINED) joined(client, t);
@@ -154,14 +155,14 @@ static void serve(Client *client, uint32_t events) {
     if (client->stage == CLOSED) return;
     if (client->stage == CONNECTING) {
         if (events & (EPOLLERR | EPOLLHUP)) {
-            lose(client);
+            lose(client, "no connection");
         } else {
             upgrade(client);
         }
         return;
     }
     if (client->stage == JOINED && client->appetite != READS_ALL) {
-        if (events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) lose(client);
+        if (events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) lose(client, "the server closed the connection of one who reads slowly");
         return;
     }
     read_some(client, sizeof buffer);
