@@ -83,7 +83,7 @@ static void upgrade(Client *client) {
     const char *path = options.paths[options.path_count > 1 ? client - clients : 0];
     int n = upgrade_request(request, sizeof request, path, options.host, options.port, options.subprotocol);
     if (send(client->fd, request, n, MSG_NOSIGNAL) != n) {
-        lose(client);
+        lose(client, "the request to upgrade could not be sent");
         return;
     }
     client->stage = UPGRADING;
