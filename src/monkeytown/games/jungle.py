@@ -157,7 +157,11 @@ class Jungle(Game):
         np.minimum(np.maximum(goal, EDGE, out=goal), SIZE - EDGE, out=goal)
         goal[0] -= self.x
         goal[1] -= self.y
-        np.multiply(goal, 1 / TICKS, out=self.steps)
+        # In whole steps of the wire: none is left over at the edge, where the way is shorter.
+        goal *= 16
+        goal /= TICKS
+        np.trunc(goal, out=goal)
+        np.multiply(goal, 1 / 16, out=self.steps)
 
     def meet(self) -> None:
         """Falls, breath, bananas: what is looked at less often still."""
