@@ -161,7 +161,8 @@ def serving(peer: Peer, room: int, size: int) -> Iterator[tuple[int, int, dict[s
         command += [port, size, 60, 1 if room >= 1000 else 2]
     if peer.package == "monkeytown":
         command += ["--port", port]
-        told |= {"MONKEYTOWN_LOG_LEVEL": "warning"}
+        # It does not send less often when it is too busy: what cannot be held is to show.
+        told |= {"MONKEYTOWN_LOG_LEVEL": "warning", "MONKEYTOWN_MAX_STRIDE": "1"}
     with process(command, port, **told) as pid:
         yield port, pid, told
 

@@ -39,7 +39,13 @@ class Turns:
         self.tick_due = False
         self.done: list[int] = []
         self.soon: list[Callable[[], None]] = []
-        self.admission = Admission(lambda: self.tick_due, now=lambda: self.time, call_soon=self.soon.append)
+        self.spent: list[float] = []
+        self.admission = Admission(
+            lambda: self.tick_due,
+            now=lambda: self.time,
+            call_soon=self.soon.append,
+            spent=self.spent.append,
+        )
 
     def put(self, *numbers: int) -> None:
         for number in numbers:
@@ -113,6 +119,20 @@ class TestTurns:
         turns.turn()
         turns.turn()
         assert turns.done == [1, 2, 3]
+
+    def test_it_says_what_newcomers_took_and_nothing_of_others(self) -> None:
+        turns = Turns(STRETCH / 4)
+        turns.put(1, 2)
+        turns.turn()
+        assert turns.spent == [pytest.approx(STRETCH / 2)]
+        turns.admission.spend(lambda: turns.take(3) or False)
+        assert len(turns.spent) == 1
+        turns.admission.turn(lambda: turns.take(4) or False)
+        assert turns.spent[1:] == [pytest.approx(STRETCH / 4)]
+        turns.put(-1)
+        with pytest.raises(RuntimeError):
+            turns.turn()
+        assert len(turns.spent) == 3
 
     @pytest.mark.parametrize(("cost", "finished"), [(STRETCH / 10, True), (STRETCH, False)])
     def test_it_says_whether_there_was_time_for_all(self, cost: float, finished: bool) -> None:

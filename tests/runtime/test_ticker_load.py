@@ -237,6 +237,19 @@ def test_whatever_else_keeps_the_thread_busy_counts_as_well(clock: Clock) -> Non
     assert working / elapsed == pytest.approx(0.5, abs=0.01)
 
 
+def test_what_gives_way_to_ticks_does_not_make_an_instance_too_busy(clock: Clock) -> None:
+    """A crowd that is let in takes all the time that is left, and no tick is late for it."""
+    shedding = Fixed(1)
+    with_shedding(clock, shedding, cpu=lambda: clock.ns * 9 // 10)
+    work = Work(clock, rules=2 * MILLISECOND)
+    for _ in range(100):
+        clock.run(0.1)
+        clock.ticker.excuse(0.07)
+    elapsed, working, _ = (sum(column) for column in zip(*shedding.seen, strict=True))
+    assert working / elapsed == pytest.approx(0.2, abs=0.02)
+    assert work.steps == pytest.approx(600, abs=1)
+
+
 def test_too_many_players_are_sent_less_and_said_so_once(clock: Clock) -> None:
     with_shedding(clock, Shedding())
     work = Work(clock, rules=3 * MILLISECOND, encode=MILLISECOND, send=14 * MILLISECOND)

@@ -21,7 +21,10 @@ LEAST = 0.001
 
 
 class Admission:
-    """Calls that wait for their turn. `is_due` says whether something is due that newcomers must not hold up."""
+    """Calls that wait for their turn. `is_due` says whether something is due that newcomers must not hold up.
+
+    `spent` is told the seconds that were spent on them.
+    """
 
     def __init__(
         self,
@@ -30,11 +33,13 @@ class Admission:
         stretch: float = STRETCH,
         now: Callable[[], float] = time.monotonic,
         call_soon: Callable[[Callable[[], None]], object] | None = None,
+        spent: Callable[[float], object] = lambda seconds: None,
     ) -> None:
         self._is_due = is_due
         self._stretch = stretch
         self._now = now
         self._call_soon = call_soon
+        self._spent = spent
         self._waiting: deque[Callable[[], None]] = deque()
         self._scheduled = False
 
@@ -58,6 +63,14 @@ class Admission:
                 return False
         return True
 
+    def turn(self, one: Callable[[], bool]) -> bool:
+        """`spend`, on newcomers: what it takes is no reason to do less for those who are in."""
+        began = self._now()
+        try:
+            return self.spend(one)
+        finally:
+            self._spent(self._now() - began)
+
     def finish(self) -> None:
         """Calls all that wait, at once: there will be no other turn."""
         while self._next():
@@ -66,7 +79,7 @@ class Admission:
     def _run(self) -> None:
         self._scheduled = False
         try:
-            self.spend(self._next)
+            self.turn(self._next)
         finally:
             # One that fails is not the others' trouble.
             if self._waiting:

@@ -67,7 +67,7 @@ class Front:
         self.window = window
         """Seconds of states that a client may leave unacknowledged; 0: any."""
         self.senders = Senders(send_threads)
-        self.admission = Admission(lambda: host.ticker.is_due)
+        self.admission = Admission(lambda: host.ticker.is_due, spent=host.ticker.excuse)
         self.shutting_down = False
         self._intake: Intake | None = None
         self._pace: Pace | None = None
@@ -138,7 +138,7 @@ class Front:
     def _read_entrance(self) -> None:
         entrance = self._entrance
         assert entrance is not None
-        if self.admission.spend(lambda: bool(entrance.run(1))):
+        if self.admission.turn(lambda: bool(entrance.run(1))):
             self._behind_since = None
         elif self._behind_since is None:
             self._behind_since = time.monotonic()

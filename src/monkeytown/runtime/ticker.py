@@ -205,6 +205,7 @@ class Ticker:
         self._observed = self._origin
         self._cpu_then = cpu()
         self._busy = 0
+        self._excused = 0
         self._sending = 0
         if waker is not None:
             waker.ring = self.run
@@ -279,6 +280,10 @@ class Ticker:
                     self._push(beat)
             self._arm()
 
+    def excuse(self, seconds: float) -> None:
+        """So much was done that gives way to ticks, and is none of what makes an instance too busy."""
+        self._excused += int(seconds * SECOND)
+
     def close(self) -> None:
         for _, _, beat in self._queue:
             beat.active = False
@@ -316,7 +321,7 @@ class Ticker:
         """Shows the shedding how busy this thread was: with the rooms or, if that is more, with anything at all."""
         elapsed = now - self._observed
         cpu = self._cpu()
-        working = max(self._busy, cpu - self._cpu_then)
+        working = max(self._busy, cpu - self._cpu_then - self._excused)
         shedding, before = self.shedding, self.shedding.stride
         if shedding.observe(elapsed / SECOND, working / SECOND, self._sending / SECOND):
             if shedding.stride > before:
@@ -325,7 +330,7 @@ class Ticker:
                 log.info("states are sent more often again", stride=shedding.stride)
         self._observed = now
         self._cpu_then = cpu
-        self._busy = self._sending = 0
+        self._busy = self._sending = self._excused = 0
 
     def _steps(self, beat: Beat) -> int:
         """How many steps to make now; moves the beat on."""
