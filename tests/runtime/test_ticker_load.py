@@ -241,13 +241,12 @@ def test_what_gives_way_to_ticks_does_not_make_an_instance_too_busy(clock: Clock
     """A crowd that is let in takes all the time that is left, and no tick is late for it."""
     shedding = Fixed(1)
     with_shedding(clock, shedding, cpu=lambda: clock.ns * 9 // 10)
-    work = Work(clock, rules=2 * MILLISECOND)
+    Work(clock, rules=2 * MILLISECOND)
     for _ in range(100):
         clock.run(0.1)
         clock.ticker.excuse(0.07)
     elapsed, working, _ = (sum(column) for column in zip(*shedding.seen, strict=True))
     assert working / elapsed == pytest.approx(0.2, abs=0.02)
-    assert work.steps == pytest.approx(600, abs=1)
 
 
 def test_too_many_players_are_sent_less_and_said_so_once(clock: Clock) -> None:
