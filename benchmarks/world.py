@@ -9,7 +9,7 @@ from monkeytown import Entity, Game, Player, angle, area, fixed, table
 SIZE = 8192.0
 PACE = 3.0  # units a tick
 STEP = 1 / 16
-SIGHT = 620.0
+SIGHT = 540.0
 
 
 class Walker(Entity):
