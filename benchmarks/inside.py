@@ -110,7 +110,6 @@ def report(server: RunningServer, watch: Watch) -> dict[str, Any]:
     worst, p99 = watch.take()
     games = metrics.games.values()
     return {
-        "connections": len(server.front.connections),
         "players": sum(len(hosted.sessions) for hosted in server.rooms.rooms.values()),
         "rooms": len(server.rooms.rooms),
         "joins": sum(game.joins for game in games),
@@ -121,9 +120,6 @@ def report(server: RunningServer, watch: Watch) -> dict[str, Any]:
             part: sum(game.timing.parts[number].sum for game in games) / 1e9
             for number, part in enumerate(PARTS)
         },
-        "refused": metrics.refused.total(),
-        "closed": metrics.closed.total(),
-        "caught_up": metrics.ticks_caught_up,
         "late_ms": worst,
         "late_p99_ms": p99,
     }

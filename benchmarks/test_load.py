@@ -210,6 +210,7 @@ def test_slow_readers(benchmark: Any, load_program: Path, quick: bool) -> None:
     )
     assert bad.closed == 0
     assert bad.seen["apart"]["clients"] == 10
+    assert bad.seen["apart"]["closed_slow"] == 0, "the slow readers were sent away"
     report.record(
         "one player in twenty reads 1 KB a second: p99 gap between states of the others",
         f"{bad.gap('p99'):.1f} ms",

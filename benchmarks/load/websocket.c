@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 static int finished(FrameReader *reader, Frame *frame) {
     *frame = (Frame){reader->header[0] & 15, reader->header_length, reader->kept_length, reader->payload_length, reader->kept};

@@ -23,7 +23,7 @@ typedef struct {
 // Takes bytes from `at`, moving it; 1: a frame is complete, 0: all is taken, -1: what no server may send.
 int frame_next(FrameReader *reader, const unsigned char **at, const unsigned char *end, Frame *frame);
 
-// One write() of a masked frame of at most 125 bytes; true if it went out whole.
+// One send() of a masked frame of at most 125 bytes; true if it went out whole.
 int frame_send(int fd, int opcode, const void *payload, size_t length);
 
 // Writes the request into `out`; gives its length.

@@ -32,10 +32,9 @@ SEAT_FILE = RESULTS / "seats.txt"
 
 @dataclass(frozen=True)
 class Peer:
-    """A server and the work it does. `protocol` and `path` are the load's; `package` is whose version labels it."""
+    """A server and the work it does. `protocol` and `path` are the load's."""
 
     name: str
-    package: str
     command: tuple[object, ...]
     check: Callable[[int, dict[str, str]], None]
     protocol: str = "plain"
@@ -75,22 +74,20 @@ PLAYS = ("--subprotocol", "monkeytown.1", "--game")
 SOCKETIO = "/socket.io/?EIO=4&transport=websocket"
 
 FANOUT = (
-    Peer("bare C", "", BARE, _bytes, input_hz=5),
+    Peer("bare C", BARE, _bytes, input_hz=5),
     Peer(
         "Monkeytown",
-        "monkeytown",
         _monkeytown("fanout.py", 20000),
         lambda port, _: verify_fanout(port),
         "monkeytown",
         "/ws",
         options=(*PLAYS, "fanout"),
     ),
-    Peer("picows", "picows", _python("picows_server.py"), _bytes),
-    Peer("websockets", "websockets", _python("websockets_server.py"), _bytes),
-    Peer("ws", "ws", _node("ws.mjs"), _bytes),
-    Peer("Socket.IO", "socket.io", _node("socketio.mjs"), _socketio_bytes, "socketio", SOCKETIO),
+    Peer("picows", _python("picows_server.py"), _bytes),
+    Peer("websockets", _python("websockets_server.py"), _bytes),
+    Peer("ws", _node("ws.mjs"), _bytes),
+    Peer("Socket.IO", _node("socketio.mjs"), _socketio_bytes, "socketio", SOCKETIO),
     Peer(
-        "python-socketio",
         "python-socketio",
         _python("socketio_server.py"),
         _socketio_bytes,
@@ -102,7 +99,6 @@ FANOUT = (
 ARENA = (
     Peer(
         "Monkeytown",
-        "monkeytown",
         _monkeytown("arena.py", ROOM),
         lambda port, _: verify_arena(port, MOTION),
         "monkeytown",
@@ -113,7 +109,6 @@ ARENA = (
     *(
         Peer(
             f"Colyseus {type}",
-            "@colyseus/core",
             _node("colyseus.mjs"),
             _with_node("colyseus"),
             "colyseus",
@@ -125,7 +120,6 @@ ARENA = (
     ),
     Peer(
         "Socket.IO, JSON",
-        "socket.io",
         _node("socketio.mjs"),
         _with_node("socketio"),
         "socketio",
@@ -134,17 +128,16 @@ ARENA = (
     ),
     Peer(
         "python-socketio, JSON",
-        "python-socketio",
         _python("socketio_server.py"),
         _with_node("socketio"),
         "socketio",
         SOCKETIO,
         stateful=True,
     ),
-    Peer("bare C, frames", "", BARE, _bytes, input_hz=5),
-    Peer("picows, frames", "picows", _python("picows_server.py"), _bytes),
-    Peer("websockets, frames", "websockets", _python("websockets_server.py"), _bytes),
-    Peer("ws, frames", "ws", _node("ws.mjs"), _bytes),
+    Peer("bare C, frames", BARE, _bytes, input_hz=5),
+    Peer("picows, frames", _python("picows_server.py"), _bytes),
+    Peer("websockets, frames", _python("websockets_server.py"), _bytes),
+    Peer("ws, frames", _node("ws.mjs"), _bytes),
 )
 
 
@@ -159,7 +152,7 @@ def serving(peer: Peer, room: int, size: int) -> Iterator[tuple[int, int, dict[s
     if command[0] == BARE[0]:
         # As a server of many rooms does, it spreads them over the interval; one room is sent at once.
         command += [port, size, 60, 1 if room >= 1000 else 2]
-    if peer.package == "monkeytown":
+    if peer.protocol == "monkeytown":
         command += ["--port", port]
         # It does not send less often when it is too busy: what cannot be held is to show.
         told |= {"MONKEYTOWN_LOG_LEVEL": "warning", "MONKEYTOWN_MAX_STRIDE": "1"}
@@ -167,9 +160,9 @@ def serving(peer: Peer, room: int, size: int) -> Iterator[tuple[int, int, dict[s
         yield port, pid, told
 
 
-def load(program: Path, peer: Peer, port: int, clients: int, seconds: float, *more: object) -> Load:
+def load(program: Path, peer: Peer, port: int, clients: int, seconds: float) -> Load:
     path = f"@{_seats(port, clients)}" if peer.path == "@seats" else peer.path
-    options = (*peer.options, "--settle", SETTLE, *more)
+    options = (*peer.options, "--settle", SETTLE)
     return Load(program, clients, seconds, peer.protocol, path, peer.input_hz, "00" * 10, options)
 
 

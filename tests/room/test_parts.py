@@ -21,6 +21,11 @@ from .meadow import Meadow, Reader, readers
 from .pond import Pond, Wall, a_room, joined
 
 
+class Broken(Meadow):
+    def on_tick(self, dt: float) -> None:
+        raise ZeroDivisionError
+
+
 @pytest.fixture
 def room() -> Room:
     return a_room(Meadow)
@@ -225,14 +230,11 @@ def test_a_reader_whose_sight_is_elsewhere_begins_anew(room: Room) -> None:
     assert (reading.reason, reading.is_snapshot) == (Reason.TOO_OLD, True)
 
 
-def test_once_the_rules_failed_nothing_is_read(room: Room) -> None:
-    class Broken(Meadow):
-        def on_tick(self, dt: float) -> None:
-            raise ZeroDivisionError
-
+def test_once_the_rules_failed_nothing_is_read() -> None:
     room = a_room(Broken)
     [ada] = readers(room, "Ada")
     room.step()
+    assert room.closed is not None
     assert ada.read().frame is None
 
 
@@ -313,16 +315,13 @@ def test_many_are_planned_at_once_what_each_would_read_alone(room: Room, make: S
 
 
 def test_nothing_is_planned_once_the_rules_failed(make: Stage) -> None:
-    class Broken(Meadow):
-        def on_tick(self, dt: float) -> None:
-            raise ZeroDivisionError
-
     room = a_room(Broken)
     [ada] = readers(room, "Ada")
     group, connection = make.group(), make()
     connection.set_sight(ada.member.sight)
     group.add(connection)
     room.step()
+    assert room.closed is not None
     assert planned(room, group) == [(Reason.CONTINUED, 0, 0)]
     assert connection.read() == []
 

@@ -25,7 +25,7 @@ def batch(seats: Seating, *numbers: int) -> Batch:
     assert isinstance(queue, Queue)
     for number in numbers:
         queue.push_message(number, queue.layout.pack(Hop(), 1))
-    return seats.senders.drain(queue)
+    return seats.seats.drain(queue)
 
 
 def test_who_is_seated_is_known_to_everyone() -> None:

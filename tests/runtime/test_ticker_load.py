@@ -55,10 +55,6 @@ class Work:
         return {after - before for before, after in pairwise(self.sent[1:])}
 
 
-def seconds(histogram: object) -> int:
-    return histogram.sum  # type: ignore[attr-defined, no-any-return]
-
-
 def test_a_tick_on_time_is_not_late(clock: Clock) -> None:
     work = Work(clock, rules=2 * MILLISECOND, encode=MILLISECOND, send=3 * MILLISECOND)
     clock.run(1.0)

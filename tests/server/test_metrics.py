@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator
 from itertools import pairwise
 
@@ -37,7 +38,7 @@ class Slow(Dots):
     """Takes longer for a tick than there is time."""
 
     def on_tick(self, dt: float) -> None:
-        sum(range(1_000_000))
+        time.sleep(2 * dt)
 
 
 class Swapping(Dots):

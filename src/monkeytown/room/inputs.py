@@ -37,9 +37,9 @@ def record(schema: Schema, action: dict[str, Any]) -> Any:
 
 def hand_over(queue: Queue, rules: Rules, seating: Seating, absent: Any) -> None:
     """Gives the rules whatever waits from players who are here and not among the absent: all at once, or one by one."""
-    if not rules.take_batches:
+    if not rules.takes_batches:
         rules.take_inputs(queue.drain(), seating.by_number)
         return
-    batch = seating.senders.drain(queue, absent)
+    batch = seating.seats.drain(queue, absent)
     if batch:
         rules.call("on_inputs", batch)

@@ -60,18 +60,17 @@ class Member(Seat):
 
     def look(self) -> None:
         """Its player's focus or entity may be another now."""
-        focus = self.player.focus
+        focus, sight = self.player.focus, self.sight
         if focus is None:
             focus = self.player.entity
-        elif not isinstance(focus, Row):
-            if not isinstance(focus, tuple | list) or len(focus) != 2:
-                raise TypeError(f"player.focus is a row, a place (x, y) or None, not {focus!r}")
-            x, y = focus
-            if self.sight is not None:
-                self.sight.look_at(x, y)
+        if focus is None or isinstance(focus, Row):
+            if sight is not None:
+                sight.follow(focus if focus is not None and focus.alive else None)
             return
-        if self.sight is not None:
-            self.sight.follow(focus if focus is not None and focus.alive else None)
+        if not isinstance(focus, tuple | list) or len(focus) != 2:
+            raise TypeError(f"player.focus is a row, a place (x, y) or None, not {focus!r}")
+        if sight is not None:
+            sight.look_at(*focus)
 
     def __repr__(self) -> str:
         return f"<Member {self.number} {self.player.name!r}>"

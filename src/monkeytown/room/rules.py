@@ -74,7 +74,7 @@ class Rules:
             return self.fail(hook, call, error)
 
     @property
-    def take_batches(self) -> bool:
+    def takes_batches(self) -> bool:
         """Whether inputs go to `on_inputs`."""
         return type(self.game).on_inputs is not Game.on_inputs
 

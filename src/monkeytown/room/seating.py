@@ -25,8 +25,8 @@ class Seating:
         self.by_number: dict[int, Member] = {}
         self.players: dict[str, Player] = {}
         """By id, for the rules."""
-        self.senders = Seats()
-        """The same seats for compiled code."""
+        self.seats = Seats()
+        """The same members for compiled code, which takes their inputs."""
         self._stage = stage
         self._area = area
         self._last_number = 0
@@ -39,14 +39,14 @@ class Seating:
         member = Member(player, None if self._area is None else Sight(self._area))
         self._stage.members[player_id] = member
         self.by_number[number] = member
-        self.senders.add(member)
+        self.seats.add(member)
         self.players[player_id] = player
         return member
 
     def unseat(self, member: Member) -> None:
         """The seat is nobody's any more; the stage still knows the member."""
         del self.by_number[member.number]
-        self.senders.remove(member)
+        self.seats.remove(member)
         del self.players[member.id]
 
     def numbered(self, numbers: Iterable[int]) -> set[Member]:
