@@ -58,6 +58,7 @@ cdef class Cells:
     cdef int follow(self, Area area, int64_t tick) except -1
     cdef int depart(self, Area area, int32_t slot, int64_t tick) except -1
     cdef int sort(self, int32_t cells) noexcept
+    cdef int32_t at(self, int32_t slot) noexcept
     cdef double x_at(self, int32_t slot) noexcept
     cdef double y_at(self, int32_t slot) noexcept
 
@@ -80,7 +81,6 @@ cdef class Area:
     cdef readonly double y
     cdef readonly double size
     cdef readonly int far_every  # ticks from one state of the far ring to the next
-    cdef bint has_private
     cdef Offset *offsets         # what is seen from a cell, in order of rows, then columns
     cdef int32_t offset_count
     cdef readonly int64_t tick

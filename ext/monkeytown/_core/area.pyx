@@ -17,7 +17,7 @@ from monkeytown._core.columns cimport Lane
 from monkeytown._core.delta cimport check_settled, encoder
 from monkeytown._core.fields cimport OBJECT, SINT
 from monkeytown._core.rows cimport Rows, resize
-from monkeytown._core.sections cimport PART_CHANGED, PART_CORRECTED, PART_ENTERED, PART_GONE
+from monkeytown._core.wire cimport PART_CHANGED, PART_CORRECTED, PART_ENTERED, PART_GONE
 from monkeytown.errors import SchemaError
 
 cdef extern from "kernels.h" nogil:
@@ -86,6 +86,10 @@ cdef class Cells:
             self.cell_of[slot] = -1
         self.allocated = new
         return 0
+
+    cdef int32_t at(self, int32_t slot) noexcept:
+        """The cell of the row in a slot; -1 for none, and for what came since the last commit."""
+        return self.cell_of[slot] if slot < self.allocated else -1
 
     cdef double x_at(self, int32_t slot) noexcept:
         return real(self.x, slot)
@@ -293,8 +297,6 @@ cdef class Area:
         self.x, self.y, self.size, self.far_every = x, y, size, far_every
         self.inside = tuple(Cells(number, table, x_name, y_name, self.cells) for number, table, x_name, y_name in inside)
         self.outside = tuple(outside)
-        for cells in self.inside:
-            self.has_private = self.has_private or (<Cells>cells).table.has_private
         self.changed = <int64_t *>zeroed(self.cells, sizeof(int64_t))
         self.before = <int64_t *>zeroed(self.cells, sizeof(int64_t))
         self.moving = <uint8_t *>zeroed(self.cells, 1)
@@ -315,11 +317,13 @@ cdef class Area:
 
     cdef int surround(self, double radius, double far) except -1:
         """Which cells are seen from a cell: called once."""
-        cdef int32_t reach = <int32_t>(far / self.size / (1 - 2 * BEYOND)) + 2, dx, dy
+        cdef double reach = far / self.size / (1 - 2 * BEYOND) + 2
+        # No further than across the area, which is less than 4 * MAX_CELLS cells.
+        cdef int32_t columns = <int32_t>min(reach, self.columns - 1.0), rows = <int32_t>min(reach, self.rows - 1.0), dx, dy
         cdef double across, along, distance
-        self.offsets = <Offset *>zeroed((2 * reach + 1) * (2 * reach + 1), sizeof(Offset))
-        for dy in range(-reach, reach + 1):
-            for dx in range(-reach, reach + 1):
+        self.offsets = <Offset *>zeroed((2 * columns + 1) * (2 * rows + 1), sizeof(Offset))
+        for dy in range(-rows, rows + 1):
+            for dx in range(-columns, columns + 1):
                 # From border to border; both who looks and who is seen may be a little beyond theirs.
                 along = max(0.0, (abs(dx) - 1 - 2 * BEYOND) * self.size)
                 across = max(0.0, (abs(dy) - 1 - 2 * BEYOND) * self.size)

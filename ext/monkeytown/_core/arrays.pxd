@@ -1,6 +1,3 @@
-from libc.stdint cimport int32_t
-
-
 cdef class Array:
     cdef char *data
     cdef Py_ssize_t count

@@ -6,12 +6,13 @@ it beyond the tick stays readable and does not change.
 
 from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
 from libc.stdint cimport uint8_t
-from libc.stdlib cimport free, realloc
+from libc.stdlib cimport free
 from libc.string cimport memcpy, memmove
 
 from monkeytown._core.arrays cimport new_array
 from monkeytown._core.fields cimport BOOL, Field, INTEGER, REAL
 from monkeytown._core.inputs cimport Entry
+from monkeytown._core.rows cimport grown
 from monkeytown._core.state cimport Row, Table
 
 cdef enum:
@@ -41,17 +42,14 @@ cdef class Seats:
 
     def add(self, Seat seat not None):
         """In place of the seat of that number, if there is one."""
-        cdef Py_ssize_t at = self.place(seat.number), count = PyList_GET_SIZE(self.taken), grown
-        cdef void *memory
+        cdef Py_ssize_t at = self.place(seat.number), count = PyList_GET_SIZE(self.taken), capacity
         if at < count and self.numbers[at] == seat.number:
             self.taken[at] = seat
             return
         if count == self.capacity:
-            grown = max(<Py_ssize_t>FEWEST, 2 * count)
-            memory = realloc(self.numbers, grown * sizeof(int32_t))
-            if memory is NULL:
-                raise MemoryError
-            self.numbers, self.capacity = <int32_t *>memory, grown
+            capacity = max(<Py_ssize_t>FEWEST, 2 * count)
+            self.numbers = <int32_t *>grown(self.numbers, capacity * sizeof(int32_t))
+            self.capacity = capacity
         self.taken.insert(at, seat)
         memmove(self.numbers + at + 1, self.numbers + at, (count - at) * sizeof(int32_t))
         self.numbers[at] = seat.number

@@ -7,17 +7,15 @@ from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 
 from monkeytown._core.rows cimport Rows
-from monkeytown._core.sections cimport PART_CHANGED, PART_ENTERED, PART_GONE, SectionWriter
+from monkeytown._core.sections cimport SectionWriter
 from monkeytown._core.state cimport Table, Tombstone
+from monkeytown._core.wire cimport (
+    FLAG_CORRECTIONS, FLAG_SNAPSHOT, KIND_GAME_STATE, PART_CHANGED, PART_ENTERED, PART_GONE
+)
 
 cdef extern from "kernels.h" nogil:
     int32_t mt_count_marked(const int32_t *mark, Py_ssize_t n)
     Py_ssize_t mt_marked(const int32_t *mark, Py_ssize_t n, int32_t *out)
-
-cdef enum:
-    KIND_GAME_STATE = 0x43
-    FLAG_SNAPSHOT = 1
-    FLAG_CORRECTIONS = 2
 
 
 cdef int check_settled(Table table) except -1:

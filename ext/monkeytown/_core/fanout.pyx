@@ -16,12 +16,13 @@ cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.errno cimport errno
 from libc.stdint cimport int64_t, uint32_t, uint64_t
-from libc.stdlib cimport free, realloc
+from libc.stdlib cimport free
 
 from monkeytown._core.area cimport Area
 from monkeytown._core.connection cimport MT_SEND_FLAGS, Client, Connection, c_send, reachable, would_block
 from monkeytown._core.frames cimport MAX_SERVER_HEADER
 from monkeytown._core.outgoing cimport PLANNED, PRIVATE_OVERHEAD, has_more, nothing_planned, outgoing, sent
+from monkeytown._core.rows cimport grown
 from monkeytown._core.senders cimport Lane, Senders
 
 from monkeytown.position import Position
@@ -96,13 +97,6 @@ cdef void send_range(void* context, int number, Py_ssize_t first, Py_ssize_t end
                 client.held_since = job.now
         else:
             client.broken = True
-
-
-cdef void* grown(void* memory, size_t size) except NULL:
-    memory = realloc(memory, size)
-    if memory == NULL:
-        raise MemoryError()
-    return memory
 
 
 cdef class Group:

@@ -157,10 +157,12 @@ cdef class Glimpse:
     def cell_of(self, row not None):
         """The cell that a row is in; None for one of a table that is not divided, or that is gone."""
         cdef Ground ground
+        cdef int32_t slot
         if row.alive:
+            slot = row.slot
             for ground in self.grounds:
-                if ground.table is row.table:
-                    return ground.cell_of[<int32_t>row.slot]
+                if ground.table is row.table and slot < ground.allocated and ground.cell_of[slot] >= 0:
+                    return ground.cell_of[slot]
         return None
 
     cdef int begin(self, int64_t tick, uint32_t gap, bint brings_far, uint32_t far_gap, bint snapshot) except -1:
@@ -168,7 +170,7 @@ cdef class Glimpse:
         cdef Seen seen
         cdef Counted counted
         cdef Ground ground
-        self.gap, self.brings_far, self.snapshot = gap, brings_far, snapshot
+        self.gap, self.brings_far, self.snapshot = gap, brings_far or snapshot, snapshot
         if snapshot:
             self.seen = {}
         for ground in self.grounds:
@@ -180,7 +182,7 @@ cdef class Glimpse:
             seen.gap = far_gap if seen.far else gap
             for counted in seen.counted:
                 counted.told = False
-        if snapshot or brings_far:
+        if self.brings_far:
             self.far_tick = tick
         return 0
 
@@ -221,7 +223,7 @@ cdef class Glimpse:
     cdef int show(self, int32_t cell, bint far) except -1:
         cdef Seen seen = self.seen.get(cell)
         if seen is None:
-            if far and not (self.brings_far or self.snapshot):
+            if far and not self.brings_far:
                 raise WireError("a far cell comes without the far ring")
             seen = self.seen[cell] = Seen.__new__(Seen)
             seen.cell, seen.gap = cell, self.gap

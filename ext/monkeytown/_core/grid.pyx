@@ -269,7 +269,7 @@ cdef double checked(double radius) except -1:
     return radius
 
 
-cdef object sorted_pairs(Grid grid, Source xq, Source yq, double radius, Pairs *pairs):
+cdef int sorted_pairs(Grid grid, Source xq, Source yq, double radius, Pairs *pairs) except -1:
     """Fills in the pairs of queries and points, or of points among themselves without queries."""
     cdef int32_t i, failed = 0
     cdef int32_t n = <int32_t>xq.count if xq is not None else grid.n
@@ -285,7 +285,7 @@ cdef object sorted_pairs(Grid grid, Source xq, Source yq, double radius, Pairs *
                 break
     if failed:
         raise MemoryError
-    return None
+    return 0
 
 
 cdef object give(Pairs *pairs):

@@ -5,10 +5,11 @@ The form is docs/reference/wire.md, section 6. Knows nothing of rooms or connect
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport uint64_t
-from libc.stdlib cimport free, realloc
-from libc.string cimport memcpy, memmove, memset
+from libc.stdlib cimport free
+from libc.string cimport memcpy, memmove
 
 from monkeytown._core.fields cimport ANGLE, FIXED, REAL, SINT
+from monkeytown._core.rows cimport grown, resize
 from monkeytown.errors import FieldError, SchemaError, WireError
 
 cdef enum:
@@ -177,9 +178,7 @@ cdef class Queue:
     def __init__(self, Layout layout not None, int per_player=4):
         self.layout, self.per_player = layout, per_player
         self.capacity = FIRST_ENTRIES
-        self.entries = <Entry *>realloc(self.entries, self.capacity * sizeof(Entry))
-        if self.entries is NULL:
-            raise MemoryError
+        self.entries = <Entry *>grown(self.entries, self.capacity * sizeof(Entry))
 
     def __dealloc__(self):
         free(self.entries)
@@ -190,18 +189,13 @@ cdef class Queue:
 
     cdef Entry *place(self, int player) except NULL:
         """Room for one more entry of a player; its oldest one goes if it has too many. Counted by the caller."""
-        cdef Py_ssize_t i, grown
-        cdef void *memory
+        cdef Py_ssize_t i, players
         if player < 0:
             raise ValueError("a player's number is not negative")
         if player >= self.players:
-            grown = max(<Py_ssize_t>64, 2 * <Py_ssize_t>(player + 1))
-            memory = realloc(self.waiting, grown * sizeof(int32_t))
-            if memory is NULL:
-                raise MemoryError
-            self.waiting = <int32_t *>memory
-            memset(self.waiting + self.players, 0, (grown - self.players) * sizeof(int32_t))
-            self.players = grown
+            players = max(<Py_ssize_t>64, 2 * <Py_ssize_t>(player + 1))
+            resize(<void **>&self.waiting, sizeof(int32_t), self.players, players)
+            self.players = players
         if self.waiting[player] >= self.per_player:
             for i in range(self.count):
                 if self.entries[i].player == player:
@@ -211,10 +205,7 @@ cdef class Queue:
             self.waiting[player] -= 1
             self.dropped += 1
         if self.count == self.capacity:
-            memory = realloc(self.entries, 2 * self.capacity * sizeof(Entry))
-            if memory is NULL:
-                raise MemoryError
-            self.entries = <Entry *>memory
+            self.entries = <Entry *>grown(self.entries, 2 * self.capacity * sizeof(Entry))
             self.capacity *= 2
         return self.entries + self.count
 

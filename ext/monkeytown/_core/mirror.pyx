@@ -15,7 +15,10 @@ from monkeytown._core.glimpse cimport Counted, Glimpse, Ground, Seen
 from monkeytown._core.rows cimport MAX_GENERATION, SLOT_BITS
 from monkeytown._core.state cimport Table
 from monkeytown._core.unpack cimport Unpacker
-from monkeytown._core.wire cimport Reader
+from monkeytown._core.wire cimport (
+    FLAG_CORRECTIONS, FLAG_FAR, FLAG_SNAPSHOT, FLAG_VIEW, HEAD_OUTLIERS, KIND_GAME_STATE, PART_CHANGED, PART_CORRECTED,
+    PART_ENTERED, PART_GONE, Reader
+)
 from monkeytown.errors import WireError
 from monkeytown.position import Position
 
@@ -23,16 +26,8 @@ cdef extern from "kernels.h" nogil:
     int32_t mt_wrap(uint32_t value, unsigned bits)
 
 cdef enum:
-    KIND_GAME_STATE = 0x43
-    FLAG_SNAPSHOT = 1
-    FLAG_CORRECTIONS = 2
-    FLAG_VIEW = 4
-    FLAG_FAR = 8
-    PART_GONE = 1
-    PART_ENTERED = 2
-    PART_CHANGED = 4
-    PART_CORRECTED = 8       # of cells; elsewhere the message's flags say it
-    HEAD_OUTLIERS = 0x40
+    ALL_PARTS = PART_GONE | PART_ENTERED | PART_CHANGED | PART_CORRECTED
+    EITHER_CHANGE = PART_CHANGED | PART_CORRECTED
 
 
 cdef class _Applier(Unpacker):
@@ -396,7 +391,7 @@ cdef class _Applier(Unpacker):
             place = glimpse.places.get(number)
             if place is None:
                 raise WireError("a section of cells is of a table that has none")
-            if not parts or parts > 15 or parts & 12 == 12 or (snapshot and parts != PART_ENTERED):
+            if not parts or parts & ~ALL_PARTS or parts & EITHER_CHANGE == EITHER_CHANGE or (snapshot and parts != PART_ENTERED):
                 raise WireError("a section has parts that it cannot have")
             order = <int64_t>cell << 8 | number
             if order <= before:
@@ -448,7 +443,7 @@ cdef class _Applier(Unpacker):
         snapshot, corrections, far = flags & FLAG_SNAPSHOT != 0, flags & FLAG_CORRECTIONS != 0, flags & FLAG_FAR != 0
         source.take_varint(&epoch)
         source.take_varint64(&tick)
-        if (snapshot and corrections) or flags > (3 if glimpse is None else 15) or tick >> 62:
+        if (snapshot and corrections) or flags > (FLAG_SNAPSHOT | FLAG_CORRECTIONS | (0 if glimpse is None else FLAG_VIEW | FLAG_FAR)) or tick >> 62:
             raise WireError("unused bits are set, or a tick is out of range")
         if not snapshot:
             source.take_varint(&gap)

@@ -10,7 +10,7 @@ from libc.stdlib cimport free, realloc
 from libc.string cimport memset
 
 from monkeytown._core.fields cimport SINT
-from monkeytown._core.wire cimport mt_bit_length
+from monkeytown._core.wire cimport HEAD_OUTLIERS, mt_bit_length
 
 cdef extern from "kernels.h" nogil:
     uint32_t mt_zigzag_rows(const int32_t *values, const int32_t *rows, uint32_t *out, Py_ssize_t n)
@@ -23,7 +23,6 @@ cdef enum:
     ROWS_ALL = 0
     ROWS_BITMAP = 1
     ROWS_GAPS = 2
-    HEAD_OUTLIERS = 0x40
     OUTLIER_HEAD_BITS = 24       # what an outlier section costs before its first outlier: count and two widths
 
 

@@ -30,4 +30,5 @@ cdef class Rows:
     cdef int32_t slot_of(self, uint32_t id) noexcept
 
 
+cdef void *grown(void *memory, size_t size) except NULL
 cdef int resize(void **array, size_t itemsize, size_t old, size_t new) except -1

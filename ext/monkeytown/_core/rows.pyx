@@ -8,13 +8,18 @@ from libc.stdlib cimport free, realloc
 from libc.string cimport memset
 
 
+cdef void *grown(void *memory, size_t size) except NULL:
+    """Memory of another size; what was given stays valid when it fails."""
+    memory = realloc(memory, size)
+    if memory is NULL:
+        raise MemoryError
+    return memory
+
+
 cdef int resize(void **array, size_t itemsize, size_t old, size_t new) except -1:
     """Grows an array and zeroes what is new. The old array stays valid when it fails."""
-    cdef void *grown = realloc(array[0], itemsize * new)
-    if grown is NULL:
-        raise MemoryError
-    memset(<char *>grown + itemsize * old, 0, itemsize * (new - old))
-    array[0] = grown
+    array[0] = grown(array[0], itemsize * new)
+    memset(<char *>array[0] + itemsize * old, 0, itemsize * (new - old))
     return 0
 
 

@@ -1,15 +1,8 @@
-from libc.stdint cimport int32_t, int64_t, uint32_t
+from libc.stdint cimport int32_t, uint32_t
 
 from monkeytown._core.columns cimport Column
 from monkeytown._core.pack cimport Packer
 from monkeytown._core.state cimport Table
-
-# Parts of a section: docs/reference/wire.md, section 4.
-cdef enum:
-    PART_GONE = 1
-    PART_ENTERED = 2
-    PART_CHANGED = 4
-    PART_CORRECTED = 8     # of cells; elsewhere the message's flags say it
 
 
 cdef class SectionWriter(Packer):

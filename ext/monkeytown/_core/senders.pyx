@@ -12,11 +12,13 @@ the caller sends alone.
 """
 
 cimport cython
-from libc.stdlib cimport free, realloc
+from libc.stdlib cimport free
 from libc.string cimport memset
 from posix.stdlib cimport posix_memalign
 from posix.types cimport pid_t
 from posix.unistd cimport getpid
+
+from monkeytown._core.rows cimport grown
 
 cdef extern from "senders.h" nogil:
     ctypedef struct Pool "mt_pool":
@@ -90,15 +92,11 @@ cdef class Senders:
     cdef int reserve(self, Py_ssize_t need) except -1:
         """So many bytes of scratch for every lane."""
         cdef int i
-        cdef void* grown
         if need <= self._scratch_capacity:
             return 0
         need += need // 2
         for i in range(self.lane_count):
-            grown = realloc(self.lanes[i].scratch, need)
-            if grown == NULL:
-                raise MemoryError()
-            self.lanes[i].scratch = <unsigned char*> grown
+            self.lanes[i].scratch = <unsigned char*> grown(self.lanes[i].scratch, need)
         self._scratch_capacity = need
         return 0
 

@@ -52,6 +52,7 @@ cdef class Sight:
     cdef bint compare(self, bint brings_far) noexcept
     cdef bint gather(self, bint brings_far) except -1
     cdef int put_head(self, uint32_t epoch, bint view) except -1
+    cdef int renew(self, bint anew) except -1
     cdef int plan(self, uint32_t epoch) except -1
     cdef const Seen *find(self, int32_t cell) noexcept
     cdef bint shows(self, int32_t cell) noexcept

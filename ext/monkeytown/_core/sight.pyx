@@ -6,27 +6,18 @@ GIL; putting a planned message together does not. Knows the form of docs/referen
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from libc.stdlib cimport free, realloc
+from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
 from monkeytown._core.area cimport FAR, NEAR
+from monkeytown._core.rows cimport grown
 from monkeytown._core.state cimport Row
-from monkeytown._core.wire cimport Writer
+from monkeytown._core.wire cimport (
+    FLAG_CORRECTIONS, FLAG_FAR, FLAG_SNAPSHOT, FLAG_VIEW, KIND_GAME_STATE, Writer
+)
 
 cdef enum:
-    KIND_GAME_STATE = 0x43
-    FLAG_SNAPSHOT = 1
-    FLAG_CORRECTIONS = 2
-    FLAG_VIEW = 4
-    FLAG_FAR = 8
     FIRST_CELLS = 16
-
-
-cdef void *grown(void *memory, size_t size) except NULL:
-    memory = realloc(memory, size)
-    if memory is NULL:
-        raise MemoryError
-    return memory
 
 
 cdef Py_ssize_t compose(const Look *look, uint8_t *out) noexcept nogil:
@@ -136,10 +127,10 @@ cdef class Sight:
         free(self.look.pieces)
 
     def follow(self, row):
-        """The focus is a row, of a table of the area, for as long as it lives; then the place where it was last. None:
-        the place it is at.
+        """The focus is a row, of a table of the area, for as long as it lives; then the place where it was last. None,
+        or a row that is gone: the place it is at.
         """
-        cdef Cells cells = None if row is None else self.area.cells_of((<Row?>row).table_)
+        cdef Cells cells = self.area.cells_of((<Row>row).table_) if row is not None and (<Row?>row).live else None
         self.focus_cells = cells
         if cells is not None:
             self.focus_id = cells.table.rows.id_of((<Row>row).slot_)
@@ -173,7 +164,7 @@ cdef class Sight:
         cdef Area area = self.area
         cdef int32_t column = self.cell % area.columns, row = self.cell // area.columns, i, count = 0
         self.look.settled = False
-        self.reserve(area.offset_count)
+        self.reserve(min(area.offset_count, area.cells))
         for i in range(area.offset_count):
             if 0 <= column + area.offsets[i].columns < area.columns and 0 <= row + area.offsets[i].rows < area.rows:
                 self.look.wanted[count] = Seen(
@@ -183,7 +174,7 @@ cdef class Sight:
         return 0
 
     cdef int reserve(self, int32_t count) except -1:
-        """Room for so many cells. A view that is followed by another may have twice as many pieces."""
+        """Room for so many cells."""
         cdef Look *look = &self.look
         if count <= look.capacity:
             return 0
@@ -301,18 +292,16 @@ cdef class Sight:
         look.length += out.size
         return 0
 
-    cdef int plan(self, uint32_t epoch) except -1:
-        """Plans the message that brings the reader from the base that the area was opened for to its tick; `look.length`
-        is then that of the message, or 0."""
+    cdef int renew(self, bint anew) except -1:
+        """Finds out what the reader is to see, and how that differs from what it was last told; `anew`: from nothing."""
         cdef Look *look = &self.look
-        cdef Area area = self.area
-        cdef bint brings_far = area.snapshot
+        cdef bint brings_far = anew
         self.aim()
         look.length, look.widens = 0, False
-        if area.snapshot:
+        if anew:
             look.known_count = 0
             look.settled = False     # also if nothing at all is seen: the reader's view was emptied
-        elif area.far_every > 1 and area.tick - look.far_tick >= area.far_every:
+        elif self.area.far_every > 1 and self.area.tick - look.far_tick >= self.area.far_every:
             brings_far = True
         lists.clear(look.capacity)
         if look.settled:
@@ -321,7 +310,14 @@ cdef class Sight:
         else:
             look.settles = self.compare(brings_far)
         look.brings_far = brings_far
-        if not self.gather(brings_far) and not lists.any():
+        return 0
+
+    cdef int plan(self, uint32_t epoch) except -1:
+        """Plans the message that brings the reader from the base that the area was opened for to its tick; `look.length`
+        is then that of the message, or 0."""
+        cdef Look *look = &self.look
+        self.renew(self.area.snapshot)
+        if not self.gather(look.brings_far) and not lists.any():
             look.length = 0
             return 0
         look.widens = lists.counts[TO_NEAR] > 0 or lists.counts[TO_FAR] > 0
@@ -355,9 +351,10 @@ cdef class Sight:
 
     def advance(self, bint anew):
         """For readers who are told by other means: they are about to be shown what they are to see."""
-        self.area.open(self.look.tick, anew)
-        self.plan(1)
-        told(&self.look, self.look.tick)
+        cdef int64_t before = self.look.tick
+        self.renew(anew)
+        told(&self.look, self.area.tick)
+        self.look.tick = before      # until they have been
 
     def arrive(self):
         """The same: they have been."""

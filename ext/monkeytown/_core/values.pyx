@@ -108,7 +108,7 @@ cdef dict cell_changes(Table table, Cells cells, Sight sight, base):
     cdef set before = sight.shown.get(table.name, set()) if base is not None else set()
     cdef set now = set()
     for slot in range(rows.extent):
-        if not rows.mask[slot] or sight.find(cells.cell_of[slot]) is NULL:
+        if not rows.mask[slot] or sight.find(cells.at(slot)) is NULL:
             continue
         id = str(rows.id_of(slot))
         now.add(id)
@@ -172,10 +172,10 @@ cdef list private_slots(Table table, int32_t owner, base, bint reset, Sight sigh
     for slot in range(table.rows.extent):
         if not table.rows.mask[slot] or table.rows.owner[slot] != owner:
             continue
-        if cells is not None and not sight.shows(cells.cell_of[slot]):
+        if cells is not None and not sight.shows(cells.at(slot)):
             continue
         if reset or table.rows.spawned[slot] > since or differs_privately(table, slot, since) or (
-                cells is not None and (cells.arrived[slot] > since or sight.began(cells.cell_of[slot]) > base)):
+                cells is not None and (cells.arrived[slot] > since or sight.began(cells.at(slot)) > base)):
             found.append(slot)
     return found
 

@@ -11,6 +11,20 @@ cdef extern from "kernels.h" nogil:
     uint32_t mt_unpack(const uint8_t *data, uint32_t *values, size_t n, unsigned width)
 
 
+# docs/reference/wire.md, section 4.
+cdef enum:
+    KIND_GAME_STATE = 0x43
+    FLAG_SNAPSHOT = 1
+    FLAG_CORRECTIONS = 2
+    FLAG_VIEW = 4
+    FLAG_FAR = 8
+    PART_GONE = 1
+    PART_ENTERED = 2
+    PART_CHANGED = 4
+    PART_CORRECTED = 8       # of cells; elsewhere the message's flags say it
+    HEAD_OUTLIERS = 0x40
+
+
 cdef class Writer:
     cdef uint8_t *data
     cdef size_t size

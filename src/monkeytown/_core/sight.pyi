@@ -23,7 +23,7 @@ class Sight:
     def follow(self, row: Row | None) -> None:
         """The focus is a row, of a table of the area, for as long as it lives; then the place where it was last.
 
-        None: the place that it is at.
+        None, or a row that is gone: the place that it is at.
         """
 
     def look_at(self, x: float, y: float) -> None:

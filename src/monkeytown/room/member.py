@@ -65,7 +65,7 @@ class Member(Seat):
             focus = self.player.entity
         if focus is None or isinstance(focus, Row):
             if sight is not None:
-                sight.follow(focus if focus is not None and focus.alive else None)
+                sight.follow(focus)
             return
         if not isinstance(focus, tuple | list) or len(focus) != 2:
             raise TypeError(f"player.focus is a row, a place (x, y) or None, not {focus!r}")
