@@ -1,5 +1,7 @@
 """What one reader of an area sees: whom it follows, how far it sees, and what it costs one who is told in another form."""
 
+from itertools import pairwise
+
 import pytest
 
 from monkeytown import Entity, Game, area, fixed, table, uint
@@ -95,7 +97,7 @@ def test_the_far_ring_moves_only_as_often_as_is_said(world: World, binary: bool)
         bee.x += 75
         world.commit()
     assert moved[0] == 1
-    assert all(later - earlier >= RATE for earlier, later in zip(moved, moved[1:], strict=False))
+    assert all(later - earlier >= RATE for earlier, later in pairwise(moved))
     assert len(moved) >= 3
 
 

@@ -69,12 +69,15 @@ describe("a room with an area", () => {
         assert.deepEqual([room.input({ turn: 1 }), room.input({ turn: 2 })], [1, 2]);
         socket.take(Kind.PLAYER_INPUT);
         socket.take(Kind.ACK);
+        socket.deliver(Uint8Array.from([0x44, 1, 2]));
+        assert.equal(room.inputSeen, 2);
 
         socket.say(Kind.SCHEMA, EVERYTHING);
         assert.equal(room.input({ turn: 3 }), 0, "there is nothing to answer to yet");
         socket.deliver(everything());
         socket.deliver(Uint8Array.from([0x44, 10, 255, 0]));
         assert.deepEqual([room.area, room.view, room.entity, client.room], [null, null, null, room]);
+        assert.equal(room.inputSeen, 2, "what the rules have seen they have seen");
         assert.notEqual(room.tables.dots, dots);
         assert.equal(room.tables.dots.size, 3);
         assert.deepEqual(heard, [

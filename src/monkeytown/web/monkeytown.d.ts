@@ -92,7 +92,7 @@ export class Room<T extends TableFields = any> {
     readonly schema: Schema;
     /** How the world is divided into cells, if this player sees only those around it; null if it sees everything. */
     readonly area: Area | null;
-    /** The cells of the area that are in sight, or null. The same object until they change. */
+    /** The cells of the area that are in sight, or null. Another object whenever they have changed, and after a snapshot. */
     readonly view: View | null;
     /** Ticks a second; 0 for a game that moves by events only. */
     readonly tickRate: number;

@@ -8,8 +8,8 @@
 import { WireError } from "./bytes.js";
 
 /** Rings; 0 for a cell that is not in the view. */
-export const NEAR = 1;
-export const FAR = 2;
+const NEAR = 1;
+const FAR = 2;
 const NOWHERE = -1;
 const FEWEST = 8;
 
@@ -189,7 +189,7 @@ export class View {
         }
     }
 
-    /** The cells in view by ring, each in ascending order; the same arrays until the view changes. */
+    /** The cells in view by ring, each in ascending order; the same arrays until the view changes, or a snapshot comes. */
     get byRing() {
         this.#byRing ??= { near: this.#cellsIn(NEAR), far: this.#cellsIn(FAR) };
         return this.#byRing;
@@ -214,8 +214,8 @@ export class View {
         const [lost, near, far] = [this.#list(reader), this.#list(reader), this.#list(reader)];
         if (isSnapshot && lost.length > 0) throw new WireError("a snapshot loses cells");
         for (const cell of lost) this.#lose(cell);
-        for (const cell of near) this.#turn(cell, NEAR, hasFar || isSnapshot);
-        for (const cell of far) this.#turn(cell, FAR, hasFar || isSnapshot);
+        for (const cell of near) this.#turn(cell, NEAR, hasFar);
+        for (const cell of far) this.#turn(cell, FAR, hasFar);
         for (let i = 0, j = 0; i < near.length && j < far.length;) {
             if (near[i] === far[j]) throw new WireError(`cell ${near[i]} is near and far`);
             if (near[i] < far[j]) i++;

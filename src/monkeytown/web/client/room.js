@@ -164,7 +164,9 @@ export class Room extends Emitter {
         const former = this.#state;
         this.#hadEntity ||= former !== null && former.entity !== null;
         // A room that is only shown in another way goes on counting inputs; one that was joined (again) begins.
-        if (former === null || this.#isAway) this.#inputs = 0;
+        const goesOn = former !== null && !this.#isAway;
+        const inputSeen = goesOn ? former.inputSeen : 0;
+        if (!goesOn) this.#inputs = 0;
         this.#isAway = false;
         this.id = schema.gameId;
         this.game = schema.game;
@@ -178,6 +180,7 @@ export class Room extends Emitter {
             for (const table of this.#state.tables) this.tables[table.name] = table;
             this.#replaced ??= former;
         }
+        this.#state.inputSeen = inputSeen;
         if (this.#sameSchema && this.#playback !== null) this.#playback.reset();
         else this.#playback = new Playback(schema.tickRate);
         this.#layout = new InputLayout(schema.input);

@@ -54,7 +54,6 @@ export class State {
         this.#isElsewhere = schema.gameId !== this.schema.gameId;
         this.schema = schema;
         this.ready = false;
-        this.inputSeen = 0;
         this.ownTable = NO_TABLE;
         this.ownId = 0;
     }

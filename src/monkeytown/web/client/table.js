@@ -1,7 +1,7 @@
 /**
  * Tables: rows in slots, and what the last state did to them.
  *
- * A table holds the columns that the decoder (state.js) writes, keeps the order of its rows, and tells listeners, once per state, who came,
+ * A table holds the columns that the decoder (state.js, sections.js) writes, keeps the order of its rows, and tells listeners, once per state, who came,
  * changed and left. Knows nothing of bytes.
  */
 
