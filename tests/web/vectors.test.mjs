@@ -134,8 +134,8 @@ for (const { name, schema, frames } of documents) {
                     [...cells].map((cell) => [cell, ring]),
                 );
                 assert.deepEqual(Object.fromEntries(rings), frame.view, where);
-                if (frame.farTick !== undefined) assert.equal(state.view.farTick, frame.farTick, where);
-                if (frame.cells !== undefined) assert.deepEqual(cellsOf(state), frame.cells, where);
+                assert.equal(state.view.farTick, frame.farTick, where);
+                assert.deepEqual(cellsOf(state), frame.cells, where);
             }
             if (frame.private === undefined) continue;
             const { values, ownEntity, acknowledgedInput } = frame.private;

@@ -10,13 +10,13 @@ come and go.
 """
 
 from libc.math cimport floor, sqrt
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport free
 from libc.string cimport memset
 
 from monkeytown._core.columns cimport Lane
 from monkeytown._core.delta cimport check_settled, encoder
 from monkeytown._core.fields cimport OBJECT, SINT
-from monkeytown._core.rows cimport Rows, resize
+from monkeytown._core.rows cimport Rows, resize, zeroed
 from monkeytown._core.wire cimport PART_CHANGED, PART_CORRECTED, PART_ENTERED, PART_GONE
 from monkeytown.errors import SchemaError
 
@@ -29,13 +29,6 @@ HYSTERESIS = BEYOND
 
 cdef enum:
     FEWEST_DEPARTURES = 1024
-
-
-cdef void *zeroed(size_t count, size_t itemsize) except NULL:
-    cdef void *memory = calloc(count, itemsize)
-    if memory is NULL:
-        raise MemoryError
-    return memory
 
 
 cdef inline double real(Column column, int32_t slot) noexcept:

@@ -31,4 +31,5 @@ cdef class Rows:
 
 
 cdef void *grown(void *memory, size_t size) except NULL
+cdef void *zeroed(size_t count, size_t itemsize) except NULL
 cdef int resize(void **array, size_t itemsize, size_t old, size_t new) except -1

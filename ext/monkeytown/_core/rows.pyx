@@ -4,13 +4,20 @@ Knows nothing of fields. Slots are given out lowest first, so that tables stay d
 use, so that an id never names two entities within 4,095 uses.
 """
 
-from libc.stdlib cimport free, realloc
+from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memset
 
 
 cdef void *grown(void *memory, size_t size) except NULL:
     """Memory of another size; what was given stays valid when it fails."""
     memory = realloc(memory, size)
+    if memory is NULL:
+        raise MemoryError
+    return memory
+
+
+cdef void *zeroed(size_t count, size_t itemsize) except NULL:
+    cdef void *memory = calloc(count, itemsize)
     if memory is NULL:
         raise MemoryError
     return memory
