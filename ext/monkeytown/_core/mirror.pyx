@@ -186,7 +186,9 @@ cdef class _Applier(SectionReader):
             place = glimpse.places.get(number)
             if place is None:
                 raise WireError("a section of cells is of a table that has none")
-            if not parts or parts & ~ALL_PARTS or parts & EITHER_CHANGE == EITHER_CHANGE or (snapshot and parts != PART_ENTERED):
+            if not parts or parts & ~ALL_PARTS or parts & EITHER_CHANGE == EITHER_CHANGE:
+                raise WireError("a section has parts that it cannot have")
+            if snapshot and parts != PART_ENTERED:
                 raise WireError("a section has parts that it cannot have")
             order = <int64_t>cell << 8 | number
             if order <= before:
@@ -228,8 +230,10 @@ cdef class _Applier(SectionReader):
         cdef Reader source = self.source
         cdef uint32_t epoch, gap = 0, far_gap = 0
         cdef uint64_t tick
-        cdef int flags, number
+        cdef int flags, number, allowed = FLAG_SNAPSHOT | FLAG_CORRECTIONS
         cdef bint snapshot, corrections, far
+        if glimpse is not None:
+            allowed |= FLAG_VIEW | FLAG_FAR
         source.keep = frame
         source.open(<const uint8_t *>PyBytes_AS_STRING(frame), PyBytes_GET_SIZE(frame))
         if source.take_u8() != KIND_GAME_STATE:
@@ -238,7 +242,7 @@ cdef class _Applier(SectionReader):
         snapshot, corrections, far = flags & FLAG_SNAPSHOT != 0, flags & FLAG_CORRECTIONS != 0, flags & FLAG_FAR != 0
         source.take_varint(&epoch)
         source.take_varint64(&tick)
-        if (snapshot and corrections) or flags > (FLAG_SNAPSHOT | FLAG_CORRECTIONS | (0 if glimpse is None else FLAG_VIEW | FLAG_FAR)) or tick >> 62:
+        if (snapshot and corrections) or flags & ~allowed or tick >> 62:
             raise WireError("unused bits are set, or a tick is out of range")
         if not snapshot:
             source.take_varint(&gap)
