@@ -182,8 +182,12 @@ def residuals(cursor: Cursor, table: Table, new: set[int]) -> None:
                 rows[chosen].values[place] = column.read_bytes(cursor)
             continue
         head = cursor.u8()
-        require(head < 0x80, "bit 7 of a column's head is set")
-        numbers = cursor.values(len(rows), head & 0x3F)
+        width = head & 0x3F
+        numbers = cursor.values(len(rows), width)
+        if head & 0x80:
+            require(width <= 28, "a width beside quotients is above 28")
+            above = cursor.quotients(len(rows))
+            numbers = [number | high << width for number, high in zip(numbers, above, strict=True)]
         if head & 0x40:
             count = cursor.varint()
             require(1 <= count <= len(rows), "an impossible count of outliers")

@@ -76,6 +76,21 @@ class Cursor:
         number = self.bits(count * width)
         return [(number >> (place * width)) % (1 << width) for place in range(count)]
 
+    def quotients(self, count: int) -> list[int]:
+        """Each so many zero bits and a one; the unused bits of the last byte are zero."""
+        found: list[int] = []
+        zeros = byte = left = 0
+        while len(found) < count:
+            if not left:
+                byte, left = self.u8(), 8
+            byte, bit, left = byte >> 1, byte & 1, left - 1
+            if bit:
+                found.append(zeros)
+            zeros = 0 if bit else zeros + 1
+            require(zeros < 16, "a quotient is above 15")
+        require(not byte, "an unused bit is set")
+        return found
+
     def packed(self, count: int) -> list[int]:
         return self.values(count, self.u8())
 

@@ -173,10 +173,11 @@ class Watch:
         self.row_sets: set[tuple[str, int]] = set()
         self.widths: dict[str, set[int]] = {}
         self.outliers = 0
+        self.quotients: set[int] = set()
         self._part = ""
         for part in ("gone", "entered", "residuals", "corrected"):
             self._follow(monkeypatch, part)
-        row_set, values, gaps = Cursor.row_set, Cursor.values, Cursor.gaps
+        row_set, values, gaps, quotients = Cursor.row_set, Cursor.values, Cursor.gaps, Cursor.quotients
 
         def watched_row_set(cursor: Cursor, count: int) -> list[int]:
             kind = cursor.data[cursor.at]
@@ -194,7 +195,13 @@ class Watch:
             self.outliers += count if self._part == "residuals" else 0
             return gaps(cursor, count, limit)
 
+        def watched_quotients(cursor: Cursor, count: int) -> list[int]:
+            found = quotients(cursor, count)
+            self.quotients.update(found)
+            return found
+
         monkeypatch.setattr(Cursor, "gaps", watched_gaps)
+        monkeypatch.setattr(Cursor, "quotients", watched_quotients)
         monkeypatch.setattr(Cursor, "row_set", watched_row_set)
         monkeypatch.setattr(Cursor, "values", watched_values)
 
@@ -224,6 +231,7 @@ def test_they_show_every_part_of_the_document(monkeypatch: pytest.MonkeyPatch) -
     assert watch.row_sets >= {(part, kind) for part in ("residuals", "corrected") for kind in range(3)}
     assert watch.widths["residuals"] == set(range(33))
     assert watch.outliers > 10
+    assert watch.quotients == set(range(16))
     assert watch.widths["entered"] >= {0, 1, 32}
     assert watch.widths["corrected"] >= {0, 1, 32}
     assert flags >= {0x4300 | bits for bits in (0, 1, 2, 4, 5, 6, 8, 12)}

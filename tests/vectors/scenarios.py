@@ -124,6 +124,27 @@ def outliers() -> Recorder:
     return room
 
 
+def quotients() -> Recorder:
+    """Many rows that jitter, few of them far: each time twice as far as before, and now and then one beyond all others."""
+    random = Random(3)
+    room = Recorder(one_table(FieldSpec("n", "sint", bits=32), X))
+    ids = [room.twin.spawn("things", x=10.0 * place - 300.0) for place in range(61)]
+    room.deliver()
+    for turn in range(12):
+        for place, id in enumerate(ids):
+            jitter = int(random.expovariate(0.4)) << turn
+            if place == 2 * turn + 1:
+                jitter = 15 << turn
+            if turn % 3 == 2 and place == 30:
+                jitter = 1 << turn + 8
+            room.twin.assign(
+                "things", id, "n", room.twin.held("things", id, "n") + jitter * random.choice((-1, 1))
+            )
+            room.twin.assign("things", id, "x", 10.0 * place - 300.0 + int(random.expovariate(0.5)) / 16)
+        room.deliver()
+    return room
+
+
 def linear() -> Recorder:
     """Even motion costs a header; starts, turns, stops; long gaps; stops that a reader did not see."""
     room = Recorder(one_table(X, FieldSpec("n", "sint", bits=32, linear=True, count=2)))
@@ -331,6 +352,7 @@ SCENARIOS: dict[str, Scenario] = {
     "row_sets": row_sets,
     "widths": widths,
     "outliers": outliers,
+    "quotients": quotients,
     "linear": linear,
     "angles": angles,
     "slots": slots,

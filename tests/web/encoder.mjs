@@ -2,7 +2,7 @@
  * A naive writer of `monkeytown.1`, from docs/reference/wire.md alone: the opposite number of the decoder under test, with none of its code.
  *
  * It remembers every state whole and finds a delta by comparing two of them; integers are BigInt until the last moment. Where the document
- * leaves a choice (the form of a row set, the width, which residuals are outliers) it asks the random numbers it is given.
+ * leaves a choice (the form of a row set, the width, whether there are quotients, which residuals are outliers) it asks the random numbers it is given.
  */
 
 const MASK32 = 0xffffffffn;
@@ -53,6 +53,19 @@ export function packed(values, random) {
     let width = numbers.reduce((widest, value) => Math.max(widest, bitLength(value)), 0);
     if (random?.chance(0.2)) width += random.below(33 - width);
     return [width, ...packedBits(numbers, width)];
+}
+
+/** Values as their low `width` bits, and what is above those as so many zeros and a one each. */
+function withQuotients(numbers, width) {
+    const ones = numbers.map((value) => 2n ** (value >> BigInt(width)));
+    let bits = 0n;
+    let length = 0;
+    for (const one of ones) {
+        bits |= one << BigInt(length);
+        length += bitLength(one);
+    }
+    const low = numbers.map((value) => value & (2n ** BigInt(width) - 1n));
+    return [...packedBits(low, width), ...packedBits([bits], length)];
 }
 
 export function text(value) {
@@ -280,7 +293,12 @@ export class Model {
         const numbers = values.map(zigzag);
         const far = numbers.map((_, place) => place).filter((place) => numbers[place] !== 0n && this.random.chance(0.2));
         const near = numbers.map((value, place) => (far.includes(place) ? 0n : value));
-        const [width, ...bits] = packed(near, this.random);
+        let [width, ...bits] = packed(near, this.random);
+        if (width <= 28 && this.random.chance(0.4)) {
+            width = Math.max(0, near.reduce((widest, value) => Math.max(widest, bitLength(value)), 0) - this.random.below(5));
+            bits = withQuotients(near, width);
+            width |= 0x80;
+        }
         if (far.length === 0) return [width, ...bits];
         return [
             width | 0x40,

@@ -296,4 +296,74 @@ static inline uint32_t mt_unpack(const uint8_t *restrict in, uint32_t *restrict 
     return (uint32_t)carry;
 }
 
+/* ---- Rice codes: the low bits packed, what is above them (the quotient) in unary ---- */
+
+/* A code is at most so many bits, so that two codes and the bits before them fit a window. */
+#define MT_LONGEST_CODE 16
+
+/* The sum of the quotients by 2^width (at most 28) of those values whose code is short enough. */
+MT_KERNEL uint64_t mt_sum_quotients(const uint32_t *restrict values, ptrdiff_t n, unsigned width) {
+    uint32_t sum = 0;
+    for (ptrdiff_t i = 0; i < n; i++) {
+        uint32_t quotient = values[i] >> width;
+        sum += quotient < MT_LONGEST_CODE ? quotient : 0;
+    }
+    return sum;
+}
+
+/* Takes the quotients out of the values. */
+MT_KERNEL void mt_split(uint32_t *restrict values, uint32_t *restrict quotients, ptrdiff_t n, unsigned width) {
+    uint32_t mask = ((uint32_t)1 << width) - 1;
+    for (ptrdiff_t i = 0; i < n; i++) {
+        quotients[i] = values[i] >> width;
+        values[i] &= mask;
+    }
+}
+
+/* Each of n quotients as so many zeros and a one, lowest bit first. Writes up to 8 bytes past the end. */
+static inline size_t mt_put_unary(uint8_t *restrict out, const uint32_t *restrict quotients, size_t n) {
+    uint8_t *start = out;
+    uint64_t carry = 0;
+    unsigned filled = 0;
+    size_t i = 0;
+    /* In pairs: each waits for where the one before it ended. */
+    for (; i + 2 <= n; i += 2) {
+        unsigned first = quotients[i], second = quotients[i + 1];
+        carry |= ((uint64_t)1 << first | (uint64_t)2 << first << second) << filled;
+        filled += first + second + 2;
+        memcpy(out, &carry, sizeof carry);
+        out += filled >> 3;
+        carry >>= filled & ~7u;
+        filled &= 7;
+    }
+    if (i < n) {
+        carry |= (uint64_t)1 << quotients[i] << filled;
+        filled += quotients[i] + 1;
+    }
+    memcpy(out, &carry, sizeof carry);
+    return (size_t)(out - start) + (filled + 7) / 8;
+}
+
+/* Adds n quotients, shifted to where they belong, to the values. Returns how many of the `left` bytes they took; -1: they
+ * end early, or one is too long; -2: unused bits are set. */
+static inline ptrdiff_t mt_take_unary(const uint8_t *restrict in, size_t left, uint32_t *restrict values, size_t n,
+                                      unsigned width) {
+    size_t at = 0;
+    uint64_t bits = 0;
+    unsigned have = 0;
+    for (size_t i = 0; i < n; i++) {
+        while (have < MT_LONGEST_CODE && at < left) {
+            bits |= (uint64_t)in[at++] << have;
+            have += 8;
+        }
+        unsigned quotient = bits ? (unsigned)__builtin_ctzll(bits) : MT_LONGEST_CODE;
+        if (quotient >= MT_LONGEST_CODE) return -1;
+        values[i] += quotient << width;
+        bits >>= quotient + 1;
+        have -= quotient + 1;
+    }
+    at -= have / 8;
+    return bits & ((1u << have % 8) - 1) ? -2 : (ptrdiff_t)at;
+}
+
 #endif

@@ -5,9 +5,11 @@ from monkeytown._core.rows cimport Rows
 from monkeytown._core.wire cimport Writer
 
 
-# How one lane's residuals are best packed: at `width`, with those above it apart.
+# How one lane's residuals are best packed: `width` bits of each, what is above them in unary or not, and those for whom
+# that is not enough apart.
 cdef struct Plan:
     unsigned width
+    bint quotients
     uint32_t outliers
     uint64_t cost                # in bits
 

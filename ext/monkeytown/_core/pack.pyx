@@ -10,7 +10,7 @@ from libc.stdlib cimport free, realloc
 from libc.string cimport memset
 
 from monkeytown._core.fields cimport SINT
-from monkeytown._core.wire cimport HEAD_OUTLIERS, mt_bit_length
+from monkeytown._core.wire cimport HEAD_OUTLIERS, HEAD_QUOTIENTS, QUOTIENT_BITS, mt_bit_length
 
 cdef extern from "kernels.h" nogil:
     uint32_t mt_zigzag_rows(const int32_t *values, const int32_t *rows, uint32_t *out, Py_ssize_t n)
@@ -18,31 +18,51 @@ cdef extern from "kernels.h" nogil:
     uint32_t mt_take_rows(const int32_t *values, const int32_t *rows, uint32_t *out, Py_ssize_t n)
     Py_ssize_t mt_next_wider(const uint32_t *values, Py_ssize_t start, unsigned width)
     uint32_t mt_count_wider(const uint32_t *values, Py_ssize_t n, unsigned width)
+    uint64_t mt_sum_quotients(const uint32_t *values, Py_ssize_t n, unsigned width)
+    void mt_split(uint32_t *values, uint32_t *quotients, Py_ssize_t n, unsigned width)
 
 cdef enum:
     ROWS_ALL = 0
     ROWS_BITMAP = 1
     ROWS_GAPS = 2
     OUTLIER_HEAD_BITS = 24       # what an outlier section costs before its first outlier: count and two widths
+    UNARY_END_BITS = 7           # unused ones at the end of quotients, at most
+    WIDEST_REMAINDER = 16        # at most 28; wider ones save too little to look for
+
+
+cdef inline uint64_t outlier_cost(uint32_t outliers, uint64_t total, unsigned longest) noexcept:
+    if not outliers:
+        return 0
+    return OUTLIER_HEAD_BITS + <uint64_t>outliers * (longest + mt_bit_length(<uint32_t>(total // outliers)) + 1)
 
 
 cdef Plan best_plan(const uint32_t *values, int32_t count, uint32_t all_bits, int32_t zeros) noexcept:
     """The cheapest width for `count` values, whose OR is `all_bits`, and `zeros` zeros beside them.
 
-    Goes down from the width that fits all, and stops as soon as the outliers alone cost more than the best so far.
+    Goes down from the width that fits all, and stops as soon as the outliers alone cost more than the best so far. Quotients
+    want two or three bits less than that width.
     """
     cdef unsigned longest = mt_bit_length(all_bits), width = longest
     cdef uint64_t total = <uint64_t>count + zeros, apart
     cdef uint32_t above
-    cdef Plan best = Plan(longest, 0, total * longest)
+    cdef unsigned packed_width
+    cdef Plan best = Plan(longest, False, 0, total * longest)
     while width:
         width -= 1
         above = mt_count_wider(values, count, width)
-        apart = OUTLIER_HEAD_BITS + <uint64_t>above * (longest + mt_bit_length(<uint32_t>(total // above)) + 1)
+        apart = outlier_cost(above, total, longest)
         if apart >= best.cost:
             break
         if apart + total * width < best.cost:
-            best = Plan(width, above, apart + total * width)
+            best = Plan(width, False, above, apart + total * width)
+    packed_width = min(best.width, WIDEST_REMAINDER)
+    for width in range(packed_width - min(packed_width, 3), packed_width - min(packed_width, 1)):
+        above = 0
+        if longest > width + QUOTIENT_BITS:
+            above = mt_count_wider(values, count, width + QUOTIENT_BITS)
+        apart = outlier_cost(above, total, longest) + mt_sum_quotients(values, count, width) + UNARY_END_BITS
+        if apart + total * (width + 1) < best.cost:
+            best = Plan(width, True, above, apart + total * (width + 1))
     return best
 
 
@@ -144,18 +164,23 @@ cdef class Packer:
         """What `take_residuals` took, packed as planned."""
         cdef int32_t i = 0, apart = 0
         cdef uint32_t all_bits = 0
-        if not plan.outliers:
-            self.out.put_u8(plan.width)
-            return self.out.put_bits(self.values, count, plan.width)
+        cdef unsigned near = plan.width + (QUOTIENT_BITS if plan.quotients else 0)
         while apart < <int32_t>plan.outliers:
-            i = <int32_t>mt_next_wider(self.values, i, plan.width)
+            i = <int32_t>mt_next_wider(self.values, i, near)
             self.rank_of[apart] = i          # free at this point: ranks were taken before
             self.apart[apart] = self.values[i]
             all_bits |= self.values[i]
             self.values[i] = 0
             apart += 1
-        self.out.put_u8(plan.width | HEAD_OUTLIERS)
+        self.out.put_u8(
+            plan.width | (HEAD_QUOTIENTS if plan.quotients else 0) | (HEAD_OUTLIERS if plan.outliers else 0))
+        if plan.quotients:
+            mt_split(self.values, self.gaps, count, plan.width)
         self.out.put_bits(self.values, count, plan.width)
+        if plan.quotients:
+            self.out.put_unary(self.gaps, count)
+        if not apart:
+            return 0
         self.out.put_varint(apart)
         self.put_gaps(self.rank_of, apart)
         return self.out.put_packed(self.apart, apart, all_bits)

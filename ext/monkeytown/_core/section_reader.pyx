@@ -9,7 +9,7 @@ from libc.string cimport memcpy
 from monkeytown._core.columns cimport Lane
 from monkeytown._core.fields cimport ANGLE, OBJECT
 from monkeytown._core.rows cimport MAX_GENERATION, SLOT_BITS
-from monkeytown._core.wire cimport HEAD_OUTLIERS
+from monkeytown._core.wire cimport HEAD_OUTLIERS, HEAD_QUOTIENTS, HEAD_WIDTH
 from monkeytown.errors import WireError
 
 cdef extern from "kernels.h" nogil:
@@ -147,9 +147,9 @@ cdef class SectionReader(Unpacker):
         cdef unsigned bits = column.field.bits if column.field.kind == ANGLE else 32
         cdef int head = self.source.take_u8()
         cdef int32_t apart = 0, i, slot, residual
-        if head & 0x80:
-            raise WireError("unused bits are set")
-        self.source.take_bits(self.steps, count, head & 0x3F)
+        self.source.take_bits(self.steps, count, head & HEAD_WIDTH)
+        if head & HEAD_QUOTIENTS:
+            self.source.take_unary(self.steps, count, head & HEAD_WIDTH)
         if head & HEAD_OUTLIERS:
             apart = self.take_count(1, count)
             self.take_numbers(self.places, apart, count)

@@ -9,6 +9,8 @@ cdef extern from "kernels.h" nogil:
     size_t mt_packed_size(size_t n, unsigned width)
     size_t mt_pack(uint8_t *out, const uint32_t *values, size_t n, unsigned width)
     uint32_t mt_unpack(const uint8_t *data, uint32_t *values, size_t n, unsigned width)
+    size_t mt_put_unary(uint8_t *out, const uint32_t *quotients, size_t n)
+    ptrdiff_t mt_take_unary(const uint8_t *data, size_t left, uint32_t *values, size_t n, unsigned width)
 
 
 # docs/reference/wire.md, section 4.
@@ -22,7 +24,10 @@ cdef enum:
     PART_ENTERED = 2
     PART_CHANGED = 4
     PART_CORRECTED = 8       # of cells; elsewhere the message's flags say it
+    HEAD_WIDTH = 0x3F
     HEAD_OUTLIERS = 0x40
+    HEAD_QUOTIENTS = 0x80
+    QUOTIENT_BITS = 4        # a quotient is below 16
 
 
 cdef class Writer:
@@ -35,6 +40,7 @@ cdef class Writer:
     cdef int put_varint(self, uint64_t value) except -1
     cdef int put_raw(self, const uint8_t *source, size_t length) except -1
     cdef int put_bits(self, const uint32_t *values, size_t n, unsigned width) except -1
+    cdef int put_unary(self, const uint32_t *quotients, size_t n) except -1
     cdef int put_packed(self, const uint32_t *values, size_t n, uint32_t all_bits) except -1
     cdef void reset(self) noexcept
 
@@ -52,4 +58,5 @@ cdef class Reader:
     cdef int take_varint64(self, uint64_t *value) except -1
     cdef const uint8_t *take_raw(self, size_t length) except NULL
     cdef int take_bits(self, uint32_t *values, size_t n, unsigned width) except -1
+    cdef int take_unary(self, uint32_t *values, size_t n, unsigned width) except -1
     cdef int take_packed(self, uint32_t *values, size_t n) except -1

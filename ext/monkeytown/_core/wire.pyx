@@ -72,6 +72,12 @@ cdef class Writer:
         self.size += mt_pack(self.data + self.size, values, n, width)
         return 0
 
+    cdef int put_unary(self, const uint32_t *quotients, size_t n) except -1:
+        """`n` quotients, each below 16."""
+        self.reserve(2 * n)
+        self.size += mt_put_unary(self.data + self.size, quotients, n)
+        return 0
+
     cdef int put_packed(self, const uint32_t *values, size_t n, uint32_t all_bits) except -1:
         """`packed(n)` at the narrowest width; `all_bits` is the OR of the values."""
         cdef unsigned width = mt_bit_length(all_bits)
@@ -161,6 +167,17 @@ cdef class Reader:
         source = self.take_raw(mt_packed_size(n, width))
         if mt_unpack(source, values, n, width):
             raise WireError("unused bits are set")
+        return 0
+
+    cdef int take_unary(self, uint32_t *values, size_t n, unsigned width) except -1:
+        """Adds `n` quotients to the values, whose low `width` bits are there already."""
+        cdef ptrdiff_t length
+        if width > 32 - QUOTIENT_BITS:
+            raise WireError("a width beside quotients is above 28")
+        length = mt_take_unary(self.data + self.at, self.left(), values, n, width)
+        if length < 0:
+            raise WireError("quotients end early, or one is above 15" if length == -1 else "unused bits are set")
+        self.at += length
         return 0
 
     cdef int take_packed(self, uint32_t *values, size_t n) except -1:

@@ -120,6 +120,28 @@ export class Reader {
         if ((used & 7) !== 0 && this.bytes[this.at - 1] >> (used & 7) !== 0) throw new WireError("unused bits are not zero");
     }
 
+    /** Adds `count` quotients by 2^`width`, each so many zeros and a one, to what is in `out`. */
+    addQuotients(count, width, out) {
+        if (width > 28) throw new WireError(`a width of ${width} bits beside quotients`);
+        const { bytes, end } = this;
+        let at = this.at;
+        let bits = 0;
+        let have = 0;
+        for (let i = 0; i < count; i++) {
+            while (have < 16 && at < end) {
+                bits |= bytes[at++] << have;
+                have += 8;
+            }
+            const quotient = 31 - Math.clz32(bits & -bits);
+            if (quotient < 0 || quotient > 15) throw new WireError("quotients that end early, or one above 15");
+            out[i] += quotient << width;
+            bits >>>= quotient + 1;
+            have -= quotient + 1;
+        }
+        this.at = at - (have >> 3);
+        if ((bits & ((1 << (have & 7)) - 1)) !== 0) throw new WireError("unused bits are not zero");
+    }
+
     /**
      * A packed list of `count` ascending places below `limit` into `out`, from the gaps between them.
      */

@@ -9,6 +9,7 @@ import { bend, checked, demandNone, move, tooFar } from "./prediction.js";
 
 const WIDTH = 0x3f;
 const OUTLIERS = 0x40;
+const QUOTIENTS = 0x80;
 const GENERATIONS = 4095;
 
 export class SectionReader {
@@ -87,8 +88,8 @@ export class SectionReader {
     #residuals(reader, count) {
         const values = this.#values;
         const head = reader.u8();
-        if (head & ~(WIDTH | OUTLIERS)) throw new WireError(`a column's head 0x${head.toString(16)}`);
         reader.unpack(count, head & WIDTH, values);
+        if (head & QUOTIENTS) reader.addQuotients(count, head & WIDTH, values);
         if (!(head & OUTLIERS)) return;
         const outliers = counted(reader, count);
         const places = this.#places;
