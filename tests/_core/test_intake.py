@@ -116,6 +116,21 @@ def test_the_end_is_told_once(intake: Intake, peers: list[Peer]) -> None:
     assert len(intake) == 2
 
 
+def test_when_many_end_the_others_wait(intake: Intake) -> None:
+    peers = [Peer(intake) for _ in range(40)]
+    try:
+        for peer in peers:
+            peer.far.close()
+        assert select.select([intake.fileno()], [], [], 5)[0]
+        ended = []
+        while intake.run() > 0:
+            ended.append(sum(peer.reader.got == ["ended"] for peer in peers))
+        assert ended == [16, 32, 40]
+    finally:
+        for peer in peers:
+            peer.close()
+
+
 def test_a_reset_is_told_as_a_failure(intake: Intake, peers: list[Peer]) -> None:
     peers[1].far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     peers[1].far.close()

@@ -68,6 +68,7 @@ def test_looks_by_the_clock_as_long_as_something_comes_and_for_a_while_after(loo
     loop.ring()
     pace.look()
     assert looks == [True] * 3
+    assert sum(timer.active for timer in loop.timers) == 1, "after a look it waits as long as ever"
     comes = False
     for _ in range(PATIENCE - 1):
         loop.ring()
@@ -80,6 +81,10 @@ def test_looks_by_the_clock_as_long_as_something_comes_and_for_a_while_after(loo
         loop.ring()
     assert not pace.is_busy
     assert list(loop.readers) == [7]
+    loop.readers[7]()
+    for _ in range(PATIENCE):
+        pace.look()
+    assert not pace.is_busy, "looks before ticks count as any"
     assert not any(timer.active for timer in loop.timers)
 
 

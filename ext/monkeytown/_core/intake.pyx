@@ -3,15 +3,18 @@
 Knows sockets by their numbers and readers by what they do with bytes. The set is itself a file descriptor, on which the event
 loop waits. Where there is no epoll (macOS), `AVAILABLE` is false and transports read as they always do.
 
-A place in the set is a slot. A socket's number may be given to the next connection as soon as it is closed, which takes it
+A slot is a place in the set. A socket's number may be given to the next connection as soon as it is closed, which takes it
 out of the set; its old slot then waits, mute, until it is removed.
 """
 
+from cpython.object cimport PyObject
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport int64_t, uint64_t
+from libc.stdlib cimport free
 from posix.unistd cimport close
 
 from monkeytown._core.frames cimport FrameReader, ReadBuffer
+from monkeytown._core.rows cimport grown
 
 cdef extern from * nogil:
     """
@@ -53,6 +56,13 @@ AVAILABLE = bool(MT_HAS_EPOLL)
 # Sockets looked at in one go; the others are still ready afterwards.
 cdef enum:
     BATCH = 256
+    # Readers who may end in one go: that takes as long as reading a thousand messages.
+    ENDS = 16
+
+
+cdef struct Place:
+    PyObject* reader            # kept alive by `_readers`; NULL: nobody
+    int fd
 
 
 cdef class Intake:
@@ -60,7 +70,9 @@ cdef class Intake:
 
     cdef int _set
     cdef ReadBuffer _shared
-    cdef list _readers          # by slot: (reader, socket's number), or None
+    cdef Place* _places         # by slot
+    cdef Py_ssize_t _capacity
+    cdef list _readers          # by slot, or None
     cdef list _free
     cdef dict _slots            # by socket's number: who has it now
 
@@ -74,6 +86,7 @@ cdef class Intake:
     def __dealloc__(self):
         if self._set > 0:
             close(self._set)
+        free(self._places)
 
     def __len__(self) -> int:
         return len(self._readers) - len(self._free)
@@ -89,11 +102,16 @@ cdef class Intake:
             slot = self._free.pop()
         else:
             slot = len(self._readers)
+            if <Py_ssize_t> slot == self._capacity:
+                self._capacity = max(64, 2 * self._capacity)
+                self._places = <Place*> grown(self._places, self._capacity * sizeof(Place))
+            self._places[slot] = Place(NULL, -1)
             self._readers.append(None)
         if mt_set_add(self._set, fd, slot) < 0:
             self._free.append(slot)
             raise OSError(errno, f"socket {fd} cannot be waited for")
-        self._readers[slot] = (reader, fd)
+        self._readers[slot] = reader
+        self._places[slot] = Place(<PyObject*> reader, fd)
         self._slots[fd] = slot
         return slot
 
@@ -102,7 +120,8 @@ cdef class Intake:
         cdef int fd
         if not 0 <= slot < len(self._readers) or self._readers[slot] is None:
             return
-        fd = self._readers[slot][1]
+        fd = self._places[slot].fd
+        self._places[slot] = Place(NULL, -1)
         self._readers[slot] = None
         self._free.append(slot)
         if self._slots.get(fd) == slot:
@@ -111,19 +130,23 @@ cdef class Intake:
             del self._slots[fd]
 
     def run(self, int most=BATCH) -> int:
-        """Reads every socket that is ready, or `most` of them, once, and gives its reader what came.
+        """Reads every socket that is ready, or `most` of them, once, and gives its reader what came; fewer if many of them end.
 
         Returns how many were ready. Those that were not looked at come first the next time.
         """
         cdef uint64_t slots[BATCH]
         cdef int count, i
+        cdef Place place
+        cdef Py_ssize_t free = len(self._free)
         most = min(max(most, 1), BATCH)
         with nogil:
             count = mt_set_ready(self._set, slots, most)
         for i in range(count):
-            entry = self._readers[slots[i]]
-            if entry is not None:
-                self._read(<FrameReader> (<tuple> entry)[0], (<tuple> entry)[1], slots[i])
+            place = self._places[slots[i]]
+            if place.reader != NULL:
+                self._read(<FrameReader> place.reader, place.fd, slots[i])
+                if len(self._free) >= free + ENDS:
+                    break
         return max(count, 0)
 
     cdef int _read(self, FrameReader reader, int fd, int64_t slot) except -1:
