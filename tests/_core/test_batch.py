@@ -132,6 +132,56 @@ def test_of_several_inputs_of_one_player_the_last_counts() -> None:
     assert list(runs) == [True, False, False, False]
 
 
+def test_fields_are_written_to_where_their_senders_stand() -> None:
+    queue, seats, players = crowd()
+    dots: Table[Any] = Table("dots", Dot, 10)
+    for seat in (players[3], players[0], players[1]):
+        seat.entity = dots.spawn()
+    queue.push_message(1, LAYOUT.pack(Steer(age=99, turn=-1, run=True, tool=Tool.STICK), 2))
+    batch = seats.drain(queue)
+    ages, runs, tools = np.full(3, -5), np.zeros(4, bool), np.zeros(3, np.uint8)
+    turns = np.full((4, 2), 7.0)
+    batch.scatter(age=ages, run=runs, tool=tools, turn=turns[:, 1])
+    assert list(ages) == [700, 99, 2]
+    assert list(runs) == [False, True, False, False]
+    assert list(tools) == [0, 1, 0]
+    assert turns.tolist() == [[7, 0], [7, -1], [7, 0], [7, 7]]
+    later = np.zeros(3, int)
+    batch.of(dots).scatter(age=later)
+    assert list(later) == [700, 99, 2]
+    batch.scatter()
+    Batch().scatter()
+
+
+def test_what_cannot_take_a_field_is_told_so() -> None:
+    queue, seats, players = crowd()
+    dots: Table[Any] = Table("dots", Dot, 10)
+    players[0].entity, players[1].entity = dots.spawn(), dots.spawn()
+    batch = seats.drain(queue)
+    with pytest.raises(IndexError, match="age: there is no place 1 in an array of 1"):
+        batch.scatter(age=np.zeros(1, int))
+    with pytest.raises(TypeError, match="no field 'jump'"):
+        batch.scatter(jump=np.zeros(2))
+    readonly = np.zeros(2)
+    readonly.flags.writeable = False
+    for odd in (
+        np.zeros(2, int),
+        np.zeros(2, np.float32),
+        np.zeros((2, 2)),
+        readonly,
+        [0.0, 0.0],
+        np.zeros(2, "c16"),
+    ):
+        with pytest.raises(TypeError):
+            batch.scatter(turn=odd)
+    with pytest.raises(TypeError, match="of booleans"):
+        batch.scatter(run=np.zeros(2, np.uint8))
+    with pytest.raises(TypeError, match="of bytes"):
+        batch.scatter(tool=np.zeros(2, bool))
+    with pytest.raises(TypeError, match="no field"):
+        Batch().scatter(turn=np.zeros(2))
+
+
 def test_what_a_game_keeps_is_never_overwritten() -> None:
     queue, seats, _ = crowd()
     kept = np.asarray(seats.drain(queue).age)

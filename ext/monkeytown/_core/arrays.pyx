@@ -1,7 +1,7 @@
 """Arrays: plain memory on its way between compiled code and whatever reads buffers, without a copy.
 
 `Array` owns what it lends out, so memory that NumPy holds on to is never freed or written to under it. `Source` holds the
-memory of somebody else while it is read. Knows nothing of what the numbers mean.
+memory of somebody else while it is read or written to. Knows nothing of what the numbers mean.
 """
 
 from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
@@ -61,9 +61,9 @@ cdef class Source:
             PyBuffer_Release(&self.view)
 
 
-cdef Source hold(object values):
+cdef Source hold(object values, int flags=PyBUF_FORMAT | PyBUF_ND):
     cdef Source source = Source.__new__(Source)
-    PyObject_GetBuffer(values, &source.view, PyBUF_FORMAT | PyBUF_ND)
+    PyObject_GetBuffer(values, &source.view, flags)
     source.held = True
     source.count = source.view.len // source.view.itemsize
     return source
@@ -92,3 +92,27 @@ cdef Source read_flags(object values, str name):
     if source.view.ndim != 1 or source.view.itemsize != 1:
         raise TypeError(f"{name} is one-dimensional booleans, contiguous")
     return source
+
+
+cdef bint same_numbers(const char *format, char wanted) noexcept:
+    """Whether a buffer's numbers are those of a format of ours, which NumPy may call by another letter."""
+    if format is NULL:
+        return wanted == c"B"
+    if format[0] == c"@":
+        format += 1
+    if format[0] == 0 or format[1] != 0:
+        return False
+    return format[0] == wanted or (wanted == c"q" and format[0] == c"l" and sizeof(long) == 8)
+
+
+cdef Source write_numbers(object values, str name, char format):
+    """One-dimensional, of these numbers, to be written to; TypeError if it is anything else."""
+    cdef Source target
+    try:
+        target = hold(values, PyBUF_FORMAT | PyBUF_STRIDES | PyBUF_WRITABLE)
+    except (BufferError, ValueError) as error:
+        raise TypeError(f"{name} cannot be written to: {error}") from error
+    if target.view.ndim != 1 or not same_numbers(target.view.format, format):
+        kinds = {"d": "float64", "q": "int64", "?": "booleans", "B": "bytes"}
+        raise TypeError(f"{name} is one-dimensional, of {kinds[chr(format)]}")
+    return target

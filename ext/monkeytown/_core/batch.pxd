@@ -2,13 +2,14 @@ from libc.stdint cimport int32_t, int64_t, uint32_t
 
 from monkeytown._core.arrays cimport Array
 from monkeytown._core.inputs cimport Layout, Queue
+from monkeytown._core.state cimport Row
 
 
 cdef class Seat:
     cdef readonly int32_t number
     cdef public uint32_t input
     cdef public int64_t seen_tick
-    cdef public object entity
+    cdef public Row entity
 
 
 cdef class Seats:
@@ -32,4 +33,5 @@ cdef class Batch:
     cdef int take(self, Queue queue, Seats seats, object absent) except -1
     cdef int make(self, Layout layout, Py_ssize_t most) except -1
     cdef int trim(self, Py_ssize_t count) noexcept
+    cdef Array array_of(self, str name)
     cdef list arrays(self)

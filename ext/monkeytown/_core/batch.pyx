@@ -9,11 +9,11 @@ from libc.stdint cimport uint8_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy, memmove
 
-from monkeytown._core.arrays cimport new_array
+from monkeytown._core.arrays cimport Array, Source, new_array, write_numbers
 from monkeytown._core.fields cimport BOOL, Field, INTEGER, REAL
 from monkeytown._core.inputs cimport Entry
 from monkeytown._core.rows cimport grown
-from monkeytown._core.state cimport Row, Table
+from monkeytown._core.state cimport Table
 
 cdef enum:
     FEWEST = 64
@@ -94,6 +94,8 @@ cdef class Batch:
 
     def __cinit__(self):
         self.senders, self.columns = [], []
+
+    def __init__(self):
         self.make(None, 0)
 
     cdef int make(self, Layout layout, Py_ssize_t most) except -1:
@@ -159,10 +161,39 @@ cdef class Batch:
 
     def column(self, str name not None):
         """The column of a field, also of one whose name `batch.name` means something else by. KeyError if there is none."""
-        field = getattr(self.layout.input_class, name, None) if self.layout is not None else None
-        if isinstance(field, Field):
-            return memoryview(self.columns[(<Field>field).index])
-        raise KeyError(name)
+        return memoryview(self.array_of(name))
+
+    cdef Array array_of(self, str name):
+        if self.layout is None:
+            raise KeyError(name)
+        return <Array>self.columns[self.layout.places[name]]
+
+    def scatter(self, **columns):
+        """Writes fields to where their senders' entities stand: `batch.scatter(turn=turns)` puts each sender's newest `turn` into
+        its slot of `turns`.
+
+        Who has no entity is left out. The arrays are writable and of the same numbers as the columns; TypeError if one is
+        not, IndexError if it ends before a slot.
+        """
+        cdef Array source
+        cdef Source target
+        cdef Py_ssize_t i, stride
+        cdef const int64_t *slots = <const int64_t *>self.slots_.data
+        cdef int64_t last = -1
+        for i in range(self.slots_.count):
+            last = max(last, slots[i])
+        for name, values in columns.items():
+            try:
+                source = self.array_of(name)
+            except KeyError:
+                raise TypeError(f"an input has no field {name!r}") from None
+            target = write_numbers(values, name, source.format[0])
+            if last >= target.count:
+                raise IndexError(f"{name}: there is no place {last} in an array of {target.count}")
+            stride = target.view.strides[0]
+            for i in range(self.slots_.count):
+                if slots[i] >= 0:
+                    memcpy(<char *>target.view.buf + slots[i] * stride, source.data + i * source.itemsize, source.itemsize)
 
     def of(self, Table table not None):
         """The inputs of those alone whose entity is in this table, so that every slot is one of its rows."""
@@ -174,7 +205,7 @@ cdef class Batch:
         cdef int32_t *kept = <int32_t *>places.data
         for i in range(self.players_.count):
             seat = self.senders[i]
-            if slots[i] >= 0 and slot_of(seat) == slots[i] and (<Row>seat.entity).table_ is table:
+            if slots[i] >= 0 and slot_of(seat) == slots[i] and seat.entity.table_ is table:
                 kept[count] = <int32_t>i
                 part.senders.append(seat)
                 count += 1
@@ -212,9 +243,9 @@ cdef class Batch:
 
 
 cdef int32_t slot_of(Seat seat) noexcept:
-    if not isinstance(seat.entity, Row) or not (<Row>seat.entity).live:
+    if seat.entity is None or not seat.entity.live:
         return -1
-    return (<Row>seat.entity).slot_
+    return seat.entity.slot_
 
 
 cdef int fill(Array column, const Entry *entries, const int32_t *kept, Py_ssize_t count, int place) noexcept nogil:

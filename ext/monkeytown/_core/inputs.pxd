@@ -30,6 +30,7 @@ cdef class Layout:
     cdef readonly object input_class
     cdef readonly int hash
     cdef readonly int size        # bytes that the fields take
+    cdef readonly dict places     # of the fields, by name
     cdef int count
     cdef Slice slices[MAX_INPUT_FIELDS]
 

@@ -76,6 +76,7 @@ cdef class Layout:
         cdef int bits = 0
         self.input_class, self.hash = input_class, hash
         fields = input_class.fields()
+        self.places = {field.name: place for place, field in enumerate(fields)}
         if not 1 <= len(fields) <= MAX_INPUT_FIELDS:
             raise SchemaError(f"{input_class.__name__}: an input has 1 to {MAX_INPUT_FIELDS} fields")
         for field in fields:

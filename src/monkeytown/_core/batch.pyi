@@ -6,7 +6,7 @@ from typing import Any
 from typing_extensions import disjoint_base
 
 from monkeytown._core.inputs import Queue
-from monkeytown._core.state import Table
+from monkeytown._core.state import Row, Table
 
 @disjoint_base
 class Seat:
@@ -16,7 +16,7 @@ class Seat:
     """The number of the newest input that was taken; 0 before the first."""
     seen_tick: int
     """The newest tick that its sender had applied when it sent it; 0 before the first."""
-    entity: Any
+    entity: Row | None
     """The row that stands for the player, or None."""
 
     def __init__(self, number: int) -> None: ...
@@ -49,11 +49,19 @@ class Batch:
     Columns are views of memory that is the batch's own: NumPy shares it, and what a game keeps does not change.
     """
 
-    def __new__(cls) -> Batch: ...
+    def __init__(self) -> None: ...
     def __len__(self) -> int: ...
     def __getattr__(self, name: str) -> memoryview[Any]: ...
     def column(self, name: str) -> memoryview[Any]:
         """The column of a field, also of one whose name means something else on a batch. KeyError if there is none."""
+
+    def scatter(self, **columns: Any) -> None:
+        """Writes fields to where their senders' entities stand: `batch.scatter(turn=turns)` puts each sender's newest `turn`
+        into its slot of `turns`.
+
+        Who has no entity is left out. The arrays are writable and of the same numbers as the columns; TypeError if one is
+        not, IndexError if it ends before a slot.
+        """
 
     def of(self, table: Table[Any]) -> Batch:
         """The inputs of those alone whose entity is in this table, so that every slot is one of its rows."""

@@ -20,6 +20,8 @@ class Layout:
     hash: int
     size: int
     """Bytes that the fields take."""
+    places: dict[str, int]
+    """Of the fields, by name."""
 
     def __init__(self, input_class: type[Record], hash: int) -> None: ...
     def parse(self, message: bytes) -> tuple[int, int, Record]:

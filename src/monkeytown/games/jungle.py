@@ -49,12 +49,12 @@ SAFE = 2.5  # seconds after it in which one cannot be made to fall again
 MEETING = 1 / 10  # seconds from one look at who touches what to the next
 ROUND = 180  # seconds
 
-# How far each gait (down, walking, running) gets between two looks in each of the 256 directions that the wire
-# knows. In whole sixteenths a tick, so that a monkey that walks straight on is exactly where readers expect it
+# How far each gait (walking, running, and last: down) gets between two looks in each of the 256 directions that the
+# wire knows. In whole sixteenths a tick, so that a monkey that walks straight on is exactly where readers expect it
 # and costs nothing to send.
 ANGLES = np.arange(256) * (tau / 256)
 STRIDES = np.concatenate(
-    [np.rint(16 * pace * np.array((np.cos(ANGLES), np.sin(ANGLES)))) * TICKS / 16 for pace in (0, WALK, RUN)],
+    [np.rint(16 * pace * np.array((np.cos(ANGLES), np.sin(ANGLES)))) * TICKS / 16 for pace in (WALK, RUN, 0)],
     axis=1,
 )
 
@@ -113,7 +113,7 @@ class Jungle(Game):
         self.present, self.breath_shown = np.asarray(monkeys.alive), np.asarray(monkeys.breath)
         views = (column[:count] for column in self.by_slot)
         self.turns, self.breath, self.down_until, self.safe_until, self.wants, self.winded = views
-        self.steps = self.steps_by_slot[:, :count]
+        self.steps = self.step_x, self.step_y = self.steps_by_slot[:, :count]
 
     def on_join(self, player: Player) -> None:
         monkey = self.monkeys.spawn(
@@ -135,33 +135,30 @@ class Jungle(Game):
         self.look()
 
     def on_inputs(self, batch: Any) -> None:
-        slots = np.asarray(batch.slots)
-        self.turns[slots] = np.asarray(batch.turn) * TURN
-        self.wants[slots] = np.asarray(batch.run)
+        batch.scatter(turn=self.turns, run=self.wants)
 
     def on_tick(self, dt: float) -> None:
-        self.x += self.steps[0]
-        self.y += self.steps[1]
+        self.x += self.step_x
+        self.y += self.step_y
 
     def steer(self) -> None:
         """Who runs, and where to. Between two looks at it monkeys go straight on, which costs nothing to send."""
-        self.heading += self.turns
+        self.heading += self.turns * TURN
         np.greater(self.wants, self.winded | self.stunned, out=self.running)
-        gait = (self.running + 1) * ~self.stunned
+        gait = np.subtract(self.running, self.stunned, dtype=np.int64)
+        gait <<= 8
         step = np.rint(self.heading * (256 / tau)).astype(np.int64)
         step &= 255
-        step += gait << 8
-        goal = STRIDES.take(step, axis=1)
-        goal[0] += self.x
-        goal[1] += self.y
-        np.minimum(np.maximum(goal, EDGE, out=goal), SIZE - EDGE, out=goal)
-        goal[0] -= self.x
-        goal[1] -= self.y
+        step += gait
+        place = np.array((self.x, self.y))
+        way = STRIDES.take(step, axis=1)
+        way += place
+        np.minimum(np.maximum(way, EDGE, out=way), SIZE - EDGE, out=way)
+        way -= place
         # In whole steps of the wire: none is left over at the edge, where the way is shorter.
-        goal *= 16
-        goal /= TICKS
-        np.trunc(goal, out=goal)
-        np.multiply(goal, 1 / 16, out=self.steps)
+        way /= TICKS / 16
+        np.trunc(way, out=way)
+        np.multiply(way, 1 / 16, out=self.steps)
 
     def meet(self) -> None:
         """Falls, breath, bananas: what is looked at less often still."""

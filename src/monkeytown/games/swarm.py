@@ -135,8 +135,7 @@ class Swarm(Game):
         self.look()
 
     def on_inputs(self, batch: Any) -> None:
-        self.turns[batch.slots] = batch.turn  # of several inputs of one bird the last one counts
-        self.dives[batch.slots] = batch.dive
+        batch.scatter(turn=self.turns, dive=self.dives)
 
     def on_tick(self, dt: float) -> None:
         count = len(self.bird_x)
