@@ -34,6 +34,7 @@ class Reason(StrEnum):
 
     __hash__ = str.__hash__  # reasons are counted for every read, and an enum's own is written in Python
 
-    @property
-    def is_delta(self) -> bool:
-        return self is Reason.CONTINUED
+    is_delta: bool
+
+    def __init__(self, value: str) -> None:
+        self.is_delta = value == "continued"

@@ -12,7 +12,7 @@ import pytest
 from monkeytown import SchemaError, everything
 from monkeytown._core.fanout import Group
 from monkeytown.position import Reason
-from monkeytown.room.encoded import Encoding
+from monkeytown.room.encoded import Encoding, Reading
 from monkeytown.room.room import Room
 from monkeytown.room.view import EVERYTHING
 from tests._core.link import Stage
@@ -213,9 +213,11 @@ def test_who_has_left_has_no_view(room: Room) -> None:
 
 def test_between_two_versions_there_is_nothing_to_read(room: Room) -> None:
     [ada] = readers(room, "Ada")
-    assert ada.read() == (Reason.FIRST_READ, None, None), "the rules have written since the last commit"
+    assert ada.read() == Reading(Reason.FIRST_READ, None, None), (
+        "the rules have written since the last commit"
+    )
     step(room, ada)
-    assert ada.read() == (Reason.CONTINUED, room.position, None), "that it has"
+    assert ada.read() == Reading(Reason.CONTINUED, room.position, None), "that it has"
 
 
 def test_a_reader_whose_sight_is_elsewhere_begins_anew(room: Room) -> None:

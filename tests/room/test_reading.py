@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from monkeytown._core.mirror import apply
 from monkeytown.position import Position, Reason
-from monkeytown.room.encoded import Encoding
+from monkeytown.room.encoded import Encoding, Reading
 from monkeytown.room.room import Room
 from monkeytown.room.view import View
 from monkeytown.schema import Schema
@@ -94,7 +94,7 @@ def test_a_room_at_rest_says_nothing_and_moves_nobody() -> None:
     start = room.position
     for _ in range(100):
         room.step()
-        assert room.read(start) == (Reason.CONTINUED, start, None)
+        assert room.read(start) == Reading(Reason.CONTINUED, start, None)
     assert room.read(room.position).frame is None
 
 
@@ -123,8 +123,8 @@ def test_between_two_versions_only_what_is_encoded_can_be_read() -> None:
     snapshot = room.read(None)
     joined(room, "Ada")
     assert room.read(None) is snapshot
-    assert room.read(start) == (Reason.CONTINUED, start, None)
-    assert room.read(Position(9, 9)) == (Reason.OTHER_EPOCH, Position(9, 9), None)
+    assert room.read(start) == Reading(Reason.CONTINUED, start, None)
+    assert room.read(Position(9, 9)) == Reading(Reason.OTHER_EPOCH, Position(9, 9), None)
     room.step()
     assert room.read(Position(9, 9)).frame is not None
 

@@ -241,8 +241,9 @@ class TestTheTick:
                 if tick % 3 == 0:
                     hop(room, bob, by=room.game.random.uniform(-8, 8), number=tick + 1)
                 room.step()
-                position, frame = room.read(position)[1:]
-                frames.append(frame)
+                reading = room.read(position)
+                position = reading.position
+                frames.append(reading.frame)
             return frames
 
         assert history(5) == history(5)

@@ -84,6 +84,7 @@ cdef class Connection(FrameReader):
     cdef Bucket _input_bucket
     cdef readonly double last_received
 
+    cdef bint _count(self) except -1
     cdef int _take_input(self, unsigned char* payload, Py_ssize_t length) except -1
     cdef bint _take_ack(self, const unsigned char* payload, Py_ssize_t length) noexcept
     cdef int _append(self, int opcode, const unsigned char* payload, Py_ssize_t length) except -1

@@ -229,6 +229,9 @@ cdef class Connection(FrameReader):
 
     def within_rate(self) -> bool:
         """Counts one message; False if it is one too many."""
+        return self._count()
+
+    cdef bint _count(self) except -1:
         cdef int verdict = take(&self._message_bucket, self.last_received)
         if verdict == 2:
             self.flooding()
@@ -269,7 +272,7 @@ cdef class Connection(FrameReader):
     cdef int on_binary(self, unsigned char* payload, Py_ssize_t length) except -1:
         if length and payload[0] == KIND_INPUT and self._inputs is not None:
             return self._take_input(payload, length)
-        if not self.within_rate():
+        if not self._count():
             return 0
         if length and payload[0] == KIND_ACK and self._take_ack(payload + 1, length - 1):
             return 0

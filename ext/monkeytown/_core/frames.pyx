@@ -14,12 +14,21 @@ from libc.string cimport memcpy
 cdef Py_ssize_t READ_SIZE = 65536
 
 
-def frame(const unsigned char[::1] payload not None, *, bint text=False, bytes mask=None) -> bytes:
+def frame(payload not None, *, bint text=False, bytes mask=None) -> bytes:
     """One whole frame: as a server sends it, or with a `mask` of four bytes as a client does."""
-    cdef Py_ssize_t length = payload.shape[0], header
+    cdef const unsigned char[::1] view
+    cdef const unsigned char* data = NULL
+    cdef Py_ssize_t length, header
     cdef unsigned char head[MAX_CLIENT_HEADER]
     cdef const unsigned char* key = NULL
     cdef unsigned char* out
+    if type(payload) is bytes:  # a view of which takes longer to make than all that follows
+        data, length = payload, len(payload)
+    else:
+        view = payload
+        length = view.shape[0]
+        if length:
+            data = &view[0]
     header = write_header(head, TEXT if text else BINARY, length)
     if mask is not None:
         if len(mask) != 4:
@@ -32,7 +41,7 @@ def frame(const unsigned char[::1] payload not None, *, bint text=False, bytes m
     out = <unsigned char*> <char*> result
     memcpy(out, head, header)
     if length:
-        memcpy(out + header, &payload[0], length)
+        memcpy(out + header, data, length)
     if mask is not None:
         apply_mask(out + header, length, key)
     return result

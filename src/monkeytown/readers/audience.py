@@ -32,6 +32,9 @@ __all__ = ["WebSocketAudience"]
 # planned in one go. Readers of JSON who see a part of the room have a channel each.
 BINARY, JSON, PARTS, FIRST_ALONE = range(4)
 
+# By whether it is text. Looking up an enum's member is slow.
+ENCODINGS = Encoding.BINARY, Encoding.JSON
+
 # Of rooms without ticks, where a tick is an event: as if they had so many a second.
 EVENTS_PER_SECOND = 60
 
@@ -100,7 +103,7 @@ class WebSocketAudience:
                 continue
             text = channel != BINARY
             view = EVERYTHING if channel < PARTS else self._alone[channel]
-            reading = room.read(base, view, Encoding.JSON if text else Encoding.BINARY)
+            reading = room.read(base, view, ENCODINGS[text])
             if reading.frame is None:
                 continue
             self._metrics.reads[reading.reason] += 1
@@ -121,7 +124,7 @@ class WebSocketAudience:
             return
         self._position = position
         for cohort, (base, channel) in enumerate(cohorts):
-            reading = past.read(base, EVERYTHING, Encoding.JSON if channel == JSON else Encoding.BINARY)
+            reading = past.read(base, EVERYTHING, ENCODINGS[channel == JSON])
             if reading.frame is not None:
                 self._metrics.reads[reading.reason] += 1
                 self._frames.append((cohort, frame(reading.frame, text=channel == JSON)))
@@ -184,8 +187,7 @@ class WebSocketAudience:
                 continue
             if not connection.is_due:
                 continue
-            encoding = Encoding.JSON if connection.codec.is_text else Encoding.BINARY
-            private = room.private(member, connection.private_base, encoding)
+            private = room.private(member, connection.private_base, ENCODINGS[connection.codec.is_text])
             if private is None:
                 self._owed.discard(member)
             else:

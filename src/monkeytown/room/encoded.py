@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
+
+import msgspec
 
 from monkeytown.position import Position, Reason
 from monkeytown.room.view import View
@@ -25,8 +27,13 @@ class Encoding(StrEnum):
 
     __hash__ = str.__hash__  # keys are looked up for every read, and an enum's own is written in Python
 
+    is_text: bool
 
-class Reading(NamedTuple):
+    def __init__(self, value: str) -> None:
+        self.is_text = value == "json"
+
+
+class Reading(msgspec.Struct, frozen=True):
     """What a read gives.
 
     `frame` is None when there is nothing to say; the reader's `position` is then as it was.

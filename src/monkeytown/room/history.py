@@ -11,6 +11,9 @@ from monkeytown.position import Position, Reason
 
 __all__ = ["decide"]
 
+# It is the answer to nearly every read, and looking up an enum's member is slow.
+_CONTINUED = Reason.CONTINUED
+
 
 def decide(position: Position | None, now: Position, remembers: Callable[[int], bool]) -> Reason:
     """Why a reader at `position` gets a delta or a snapshot of a room that stands at `now`.
@@ -26,4 +29,4 @@ def decide(position: Position | None, now: Position, remembers: Callable[[int], 
         return Reason.AHEAD
     if not remembers(position.tick):
         return Reason.TOO_OLD
-    return Reason.CONTINUED
+    return _CONTINUED

@@ -41,7 +41,7 @@ class Private(NamedTuple):
 
     def message(self, encoding: Encoding = Encoding.BINARY) -> bytes:
         """The whole message, for readers to whom no input is acknowledged beside it."""
-        if encoding is Encoding.JSON:
+        if encoding.is_text:
             return b'{"type":"private","payload":{' + self.body + b"}}"
         return bytes((KIND, self.flags)) + self.body
 
@@ -61,7 +61,7 @@ def private_part(
         flags |= VALUES
     if not flags:
         return None
-    if encoding is Encoding.JSON:
+    if encoding.is_text:
         return Private(flags, _json_body(tables, member, None if reset else base, flags, sight))
     body = Writer()
     if flags & ENTITY:

@@ -60,7 +60,7 @@ class Reader:
         if self.disturbed or position == self.now:
             return Reading(reason, position, None)
         base = position.tick if position is not None and reason.is_delta else None
-        if encoding is Encoding.JSON:
+        if encoding.is_text:
             tables = values.look(self._tables, sight, base)
             frame = self._json(base, tables) if tables or base is None else None
             if frame is not None:
@@ -95,7 +95,7 @@ class Reader:
 
     def _frame(self, base: int | None, encoding: Encoding) -> bytes:
         epoch, tick = self.now
-        if encoding is Encoding.JSON:
+        if encoding.is_text:
             return self._json(base, values.changes(self._tables, base))
         if base is None:
             return delta.snapshot(self._tables, epoch, tick)

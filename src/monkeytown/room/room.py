@@ -69,11 +69,16 @@ class Room:
         """Packed inputs, pushed by whoever receives them; None for a game without an `input` class."""
         tables = self.schema.build()
         self.tables = tuple(tables.values())
-        self._has_private = any(table.has_private for table in self.tables)
+        self.has_private = any(table.has_private for table in self.tables)
+        """Whether some rows have something that only their owners see."""
         self._area = self.schema.divide(tables)
         self._reader = Reader(room_id, self.tables, epoch, self._area)
         self._steps = 0
         self._stage = RoomStage(has_ticks=self.tick_rate > 0)
+        self.notified: set[Member] = self._stage.notified
+        """Whose outbox got something since the host last cleared this."""
+        self.reviewed: set[Member] = self._stage.reviewed
+        """Whose view is another kind of view since the host last cleared this: to them the room is to be described anew."""
         self._seating = Seating(self._stage, self._area)
         self._disposed = False
         self._lap = None if stopwatch is None else stopwatch.lap
@@ -137,11 +142,6 @@ class Room:
             return Reason.CONTINUED, 0
         return self._reader.plan(group, cohort, position)
 
-    @property
-    def has_private(self) -> bool:
-        """Whether some rows have something that only their owners see."""
-        return self._has_private
-
     def private(
         self, member: Member, base: int | None, encoding: Encoding = Encoding.BINARY
     ) -> Private | None:
@@ -157,16 +157,6 @@ class Room:
     def members(self) -> dict[str, Member]:
         """Everybody in the room by id, in the order in which they joined. To be read only."""
         return self._stage.members
-
-    @property
-    def notified(self) -> set[Member]:
-        """Whose outbox got something since the host last cleared this."""
-        return self._stage.notified
-
-    @property
-    def reviewed(self) -> set[Member]:
-        """Whose view is another kind of view since the host last cleared this: to them the room is to be described anew."""
-        return self._stage.reviewed
 
     @property
     def area(self) -> Area | None:
@@ -370,7 +360,7 @@ class Room:
 
     def _commit(self) -> None:
         """Makes what the rules wrote the newest version of the state."""
-        tick = self.tick + 1
+        tick = self._reader.now.tick + 1
         try:
             state.commit(self.tables, tick)
         except FieldError as error:  # written through NumPy: which line did it is not known any more
@@ -380,9 +370,9 @@ class Room:
         if self._area is not None:
             self._area.follow(tick)
         self._reader.move(tick)
-        self.game.tick = tick + 1
+        self._rules.game.tick = tick + 1
         self.touched = self._stage.take_reowned(tick)
-        if self._has_private:
+        if self.has_private:
             self.touched |= self._seating.numbered(values.changed_owners(self.tables, tick - 1))
         if self._area is not None:
             self.touched |= self._seating.numbered(self._area.moved_owners)

@@ -56,6 +56,8 @@ class Rules:
         game.tick = 1
         if max_players is not None:
             game.max_players = max_players
+        self.takes_batches = game_class.on_inputs is not Game.on_inputs
+        """Whether inputs go to `on_inputs`."""
         self.call("__init__")
 
     def set_time(self, time: float) -> None:
@@ -72,11 +74,6 @@ class Rules:
             if isinstance(error, TableFull) and hook == "on_join":
                 raise Refusal(code="GAME-002") from error
             return self.fail(hook, call, error)
-
-    @property
-    def takes_batches(self) -> bool:
-        """Whether inputs go to `on_inputs`."""
-        return type(self.game).on_inputs is not Game.on_inputs
 
     def take_inputs(self, drained: Iterable[tuple[int, int, int, Any]], seats: Mapping[int, Member]) -> None:
         """Calls `on_input` for each input of somebody who is still here."""

@@ -89,10 +89,12 @@ class Timers:
 
     def take_due(self) -> Scheduled | None:
         """The next timer whose time has come, out of the queue; None if there is none."""
-        due = self.next_due
-        if due is None or due > self.now + ROUNDING:
-            return None
-        return heappop(self._queue)[2]
+        queue = self._queue
+        while queue and queue[0][0] <= self.now + ROUNDING:
+            timer = heappop(queue)[2]
+            if timer.active:
+                return timer
+        return None
 
     def put_back(self, timer: Scheduled) -> None:
         """After its call: a timer that repeats waits again, in a line with those made now."""
