@@ -169,8 +169,8 @@ cdef class Batch:
         return <Array>self.columns[self.layout.places[name]]
 
     def scatter(self, **columns):
-        """Writes fields to where their senders' entities stand: `batch.scatter(turn=turns)` puts each sender's newest `turn` into
-        its slot of `turns`.
+        """Writes fields to where their senders' entities stand: `batch.scatter(turn=turns)` puts each sender's newest `turn`
+        into its slot of `turns`.
 
         Who has no entity is left out. The arrays are writable and of the same numbers as the columns; TypeError if one is
         not, IndexError if it ends before a slot.

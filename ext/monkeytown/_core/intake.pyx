@@ -130,14 +130,14 @@ cdef class Intake:
             del self._slots[fd]
 
     def run(self, int most=BATCH) -> int:
-        """Reads every socket that is ready, or `most` of them, once, and gives its reader what came; fewer if many of them end.
+        """Reads every socket that is ready, or `most` of them, once, and gives its reader what came; fewer if many end.
 
         Returns how many were ready. Those that were not looked at come first the next time.
         """
         cdef uint64_t slots[BATCH]
         cdef int count, i
         cdef Place place
-        cdef Py_ssize_t free = len(self._free)
+        cdef Py_ssize_t free_before = len(self._free)
         most = min(max(most, 1), BATCH)
         with nogil:
             count = mt_set_ready(self._set, slots, most)
@@ -145,7 +145,7 @@ cdef class Intake:
             place = self._places[slots[i]]
             if place.reader != NULL:
                 self._read(<FrameReader> place.reader, place.fd, slots[i])
-                if len(self._free) >= free + ENDS:
+                if len(self._free) >= free_before + ENDS:
                     break
         return max(count, 0)
 

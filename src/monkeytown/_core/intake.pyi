@@ -23,7 +23,7 @@ class Intake:
         """The socket is read no more; nothing happens if it was removed already."""
 
     def run(self, most: int = 256) -> int:
-        """Reads every socket that is ready, or `most` of them, once, and gives its reader what came; fewer if many of them end.
+        """Reads every socket that is ready, or `most` of them, once, and gives its reader what came; fewer if many end.
 
         Returns how many were ready. Those that were not looked at come first the next time.
         """
