@@ -164,8 +164,6 @@ class Beat:
 
     def follows(self, stride: int) -> bool:
         """Whether this turn has what follows: one of each stretch of `stride` turns has."""
-        if stride == 1:
-            return True
         before, self.stretch = self.stretch, (self.turn + self.shift) // stride
         return self.stretch != before
 
@@ -266,12 +264,14 @@ class Ticker:
                 beat.call(self._steps(beat))
                 now = self._now()
             stride = self.shedding.stride
-            following = [beat for beat in late if beat.then and beat.follows(stride)]
+            following = [beat for beat in late if beat.then]
+            if stride > 1:
+                due, following = len(following), [beat for beat in following if beat.follows(stride)]
+                self.metrics.states_shed += due - len(following)
             for turn in range(max((len(beat.then) for beat in following), default=0)):
                 for beat in following:
                     if beat.active and turn < len(beat.then):
                         beat.then[turn]()
-            self.metrics.states_shed += sum(1 for beat in late if beat.then) - len(following)
             self._account(late, began, now)
         finally:
             self._running = False
@@ -302,7 +302,9 @@ class Ticker:
         self._sending += now - stepped
         overrun = False
         longest: Stopwatch | None = None
+        shortest = SECOND
         for beat in late:
+            shortest = min(shortest, beat.interval)
             stopwatch = beat.stopwatch
             if stopwatch is None:
                 continue
@@ -312,7 +314,7 @@ class Ticker:
                 overrun = True
             if longest is None or taken > longest.taken:
                 longest = stopwatch
-        if not overrun and longest is not None and now - began > min(beat.interval for beat in late):
+        if not overrun and longest is not None and now - began > shortest:
             longest.blame()
         if now - self._observed >= OBSERVED:
             self._observe(now)
@@ -335,6 +337,9 @@ class Ticker:
     def _steps(self, beat: Beat) -> int:
         """How many steps to make now; moves the beat on."""
         lateness = beat.lateness
+        if lateness < beat.interval:
+            beat.turn += 1
+            return 1
         missed = lateness * beat.rate // SECOND
         if lateness > GIVE_UP:
             beat.turn += missed + 1
