@@ -32,7 +32,7 @@ SEARCHED = (US, "Colyseus float32", "Colyseus uint16", "Socket.IO, JSON", "bare 
 
 
 QUICK = Effort(rounds=1, seconds=4.0, attempts=1, step=250, tries=2)
-FULL = Effort(rounds=5, seconds=8.0, attempts=3, step=100, tries=3)
+FULL = Effort(rounds=3, seconds=8.0, attempts=3, step=100, tries=3)
 
 
 def in_turn(
@@ -120,7 +120,7 @@ def capacity(program: Path, effort: Effort, size: int) -> list[Run]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="minutes instead of an hour")
+    parser.add_argument("--quick", action="store_true", help="minutes instead of forty")
     parser.add_argument("--only", default="F1,F3,F4", help="figures, by commas")
     options = parser.parse_args()
     effort, wanted = QUICK if options.quick else FULL, set(options.only.split(","))
