@@ -10,6 +10,12 @@ import numpy as np
 
 from monkeytown import Entity, Game, Player, angle, fixed, table, uint
 
+MOTION = np.fromfile(os.environ["PEER_MOTION"], np.float32).reshape(-1, 50, 4)
+SPAN = len(MOTION) - 1
+# By tick and player, as the columns want them.
+X, Y, HEADING = MOTION[..., 0].astype(float), MOTION[..., 1].astype(float), MOTION[..., 2] * (tau / 256)
+SPEED = MOTION[..., 3].astype(np.int64)
+
 
 class Mover(Entity):
     x = fixed(0, 2048, step=1 / 16, predict="linear")
@@ -21,7 +27,6 @@ class Mover(Entity):
 class Arena(Game):
     tick_rate = 60
     max_players = 50
-    motion = np.fromfile(os.environ["PEER_MOTION"], np.float32).reshape(-1, 50, 4)
     opened: ClassVar[int] = 0
 
     movers = table(Mover, capacity=50)
@@ -29,19 +34,27 @@ class Arena(Game):
     def on_create(self) -> None:
         self.at = Arena.opened * 37
         Arena.opened += 1
+        self.look()
+
+    def look(self) -> None:
+        """The columns as arrays, which are as long as the table: taken anew when somebody comes or goes."""
+        movers = self.movers
+        self.x, self.y, self.heading, self.speed = map(
+            np.asarray, (movers.x, movers.y, movers.heading, movers.speed)
+        )
 
     def on_join(self, player: Player) -> None:
         player.entity = self.movers.spawn()
+        self.look()
 
     def on_leave(self, player: Player) -> None:
         self.movers.despawn(player.entity)
+        self.look()
 
     def on_tick(self, dt: float) -> None:
         self.at += 1
-        span, extent = len(self.motion) - 1, self.movers.extent
-        at = self.at % (2 * span)
-        now = self.motion[min(at, 2 * span - at), :extent]
-        movers = self.movers
-        np.asarray(movers.x)[:], np.asarray(movers.y)[:] = now[:, 0], now[:, 1]
-        np.asarray(movers.heading)[:] = now[:, 2] * (tau / 256)
-        np.asarray(movers.speed)[:] = now[:, 3]
+        at = self.at % (2 * SPAN)
+        at = min(at, 2 * SPAN - at)
+        count = len(self.x)
+        self.x[:], self.y[:] = X[at, :count], Y[at, :count]
+        self.heading[:], self.speed[:] = HEADING[at, :count], SPEED[at, :count]
