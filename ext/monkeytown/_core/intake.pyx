@@ -56,7 +56,7 @@ AVAILABLE = bool(MT_HAS_EPOLL)
 # Sockets looked at in one go; the others are still ready afterwards.
 cdef enum:
     BATCH = 256
-    # Readers who may end in one go: that takes as long as reading a thousand messages.
+    # Readers who may end in one go: that takes much longer than to read what others say.
     ENDS = 16
 
 

@@ -1,9 +1,9 @@
 """When players' sockets are read: at once while little comes in, otherwise all that has come, right before each tick.
 
-Waking up costs what it costs to read twenty inputs, and a thousand players who steer would wake the event loop tens of
-thousands of times a second. What they send is looked at when the next tick begins, and most of what it says to them goes
-out with that. So in between, sockets are looked at only if there has been no tick for a while. Knows a descriptor and a call;
-not what is read.
+Waking up costs several times what it costs to read one input, and a thousand players who steer would wake the event loop
+tens of thousands of times a second. What they send is looked at when the next tick begins, and most of what it says to them
+goes out with that. So in between, sockets are looked at only if there has been no tick for a while. Knows a descriptor and a
+call; not what is read.
 """
 
 from __future__ import annotations
