@@ -181,7 +181,7 @@ class PollClient:
 
 @asynccontextmanager
 async def poll_client(server: RunningServer) -> AsyncIterator[PollClient]:
-    async with httpx.AsyncClient(base_url=server.url) as http:
+    async with httpx.AsyncClient(base_url=server.url, timeout=3 * PATIENCE) as http:
         yield PollClient(server, http)
 
 

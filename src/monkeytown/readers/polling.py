@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["STATE_INTERVAL", "PollAudience", "PollLink", "blobs"]
 
 STATE_INTERVAL = 0.05
-"""Seconds from one state to the next, at least: a request costs as much as a hundred sends."""
+"""Seconds from one state to the next in a room with ticks, at least: a request costs as much as a hundred sends."""
 
 PLAYER_INPUT = b"\x04"
 
@@ -195,7 +195,7 @@ class PollLink:
                 position = reading.position
                 base = None if reading.is_snapshot else base
                 self._polls.metrics.reads[reading.reason] += 1
-                self._state_due = now + STATE_INTERVAL
+                self._state_due = now + STATE_INTERVAL if hosted.room.tick_rate else 0.0
             private = audience.private(member, base)
             if private is not None or member.input != told:
                 out.append(_private(private, member.input if member.input != told else 0))
