@@ -12,8 +12,9 @@ from monkeytown import Game, Player, Refusal, table
 from monkeytown._core.timing import PARTS, Course, Stopwatch, Timing
 from monkeytown.errors import FieldError, HookError
 from monkeytown.position import Position
+from monkeytown.room.closing import ROOM_CLOSED, ROOM_FAILED
 from monkeytown.room.inputs import INPUTS_PER_TICK
-from monkeytown.room.room import ROOM_CLOSED, ROOM_FAILED, Room
+from monkeytown.room.room import Room
 
 from .pond import Frog, Hop, Pond, Shoal, Wall, a_room, errors, game_events, joined, told
 
