@@ -190,7 +190,7 @@ export interface Prediction<S extends object = any> {
         readonly ahead: number;
         /** Inputs that the rules have not seen yet. */
         readonly pending: number;
-        /** How often a state has moved what was drawn by at least half a step of the wire. */
+        /** How often a state has moved what was drawn by more than the wire's rounding. */
         readonly corrections: number;
     };
 }

@@ -21,7 +21,8 @@ const MOST_SECONDS = 2;
 const BLIND_SECONDS = 1.5;
 /** Seconds after which an input without an answer is lost, if answers came meanwhile. */
 const LOST_SECONDS = 1;
-/** A difference of less than this part of a step of the wire is none. */
+/** In steps of the wire: what is rounding and no correction; and what is no difference at all. */
+const VISIBLE = 1.01;
 const NOTHING = 1 / 16;
 
 export class ClientPrediction {
@@ -146,7 +147,7 @@ export class ClientPrediction {
     #position(now) {
         const { tick } = this.#newest;
         const most = this.#pending.unseen > 0 ? tick + BLIND_SECONDS * this.#rate : Infinity;
-        return this.#drawing.at(now, Math.min(most, Math.max(tick, this.#clock.position(now))));
+        return Math.min(most, this.#drawing.at(now, Math.min(most, Math.max(tick, this.#clock.position(now)))));
     }
 
     // Ticks.
@@ -219,7 +220,7 @@ export class ClientPrediction {
             const difference = shortest(lane.drawn - this.#between(lane, position), lane.turn);
             const error = shortest(lane.errorAt(now, this.#options.smooth) + difference, lane.turn);
             lane.setError(error, now);
-            isCorrection ||= Math.abs(difference) > lane.scale / 2;
+            isCorrection ||= Math.abs(difference) > lane.scale * VISIBLE;
             isJump ||= Math.abs(error) > lane.limit;
         }
         if (isCorrection) this.#corrections++;
