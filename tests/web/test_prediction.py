@@ -1,0 +1,88 @@
+"""Jungle's page over a bad connection, in a real Chromium: the player's own monkey does at once what the player does."""
+
+from __future__ import annotations
+
+import asyncio
+from statistics import median
+from typing import Any
+
+from tests.conftest import Serve
+
+from monkeytown.games.jungle import Jungle
+
+PATIENCE = 15.0  # seconds
+LATENCY = 200  # milliseconds
+PRESSES = 5
+
+TURN = """code => new Promise(done => {
+    const heading = () => monkeytown.monkeys.find(monkey => monkey.own).heading;
+    const press = kind => document.body.dispatchEvent(new KeyboardEvent(kind, {code, bubbles: true}));
+    const before = heading(), pressed = performance.now();
+    let frames = 0;
+    const look = () => {
+        frames++;
+        if (Math.abs(heading() - before) < 0.05) return requestAnimationFrame(look);
+        press("keyup");
+        done({frames, milliseconds: performance.now() - pressed});
+    };
+    press("keydown");
+    requestAnimationFrame(look);
+})"""
+
+# As drawn, and as the server has it.
+IS_WHERE_IT_IS = """(() => {
+    const {room, monkeys} = monkeytown;
+    return monkeytown.prediction.stats.pending === 0
+        && monkeys.find(monkey => monkey.own).heading === room.entity.heading;
+})()"""
+
+
+async def until(page: Any, expression: str) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not await page.evaluate(expression):  # noqa: ASYNC110 - the page has no events for this
+            await asyncio.sleep(0.03)
+
+
+async def turns(page: Any) -> list[dict[str, Any]]:
+    """What it took until a turn was drawn, a few times."""
+    found = []
+    for press in range(PRESSES):
+        await until(page, IS_WHERE_IT_IS)
+        found.append(await page.evaluate(TURN, ("ArrowRight", "ArrowLeft")[press % 2]))
+    return found
+
+
+async def test_ones_own_monkey_turns_at_once_over_a_slow_connection(
+    server: Serve, browser_context: Any
+) -> None:
+    page = await browser_context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    await page.set_viewport_size({"width": 800, "height": 540})
+    await page.goto(f"{(await server(Jungle)).url}/jungle?name=Ada")
+    await until(
+        page, "monkeytown.prediction?.stats.ahead > 0 && monkeytown.monkeys.some(monkey => monkey.own)"
+    )
+    await page.click("#network-toggle")
+    for _ in range(LATENCY // 10):
+        await page.keyboard.press("ArrowRight")
+    assert await page.locator("output[for=latency]").text_content() == f"{LATENCY} ms"
+    # Ticks of a sixtieth of a second; most of the way, as what is drawn comes to it slowly.
+    await until(page, f"monkeytown.prediction.stats.ahead > {LATENCY * 0.06 * 0.9}")
+    at_once = await turns(page)
+    await page.keyboard.press("Tab")
+    await page.locator("#predict").press("Space")
+    await asyncio.sleep(0.5)
+    late = await turns(page)
+    await page.screenshot(path="tests/out/jungle-network.png")
+    await page.keyboard.press("Escape")
+    assert await page.locator("#network").is_hidden()
+
+    # A look at who wants what every three ticks, a tick to draw it: on a slow machine that is a frame or two, on a fast one some milliseconds.
+    assert (
+        median(turn["frames"] for turn in at_once) <= 4
+        or median(turn["milliseconds"] for turn in at_once) <= 100
+    )
+    assert min(turn["milliseconds"] for turn in late) > LATENCY * 0.75
+    assert complaints == []
