@@ -419,6 +419,17 @@ describe("pending inputs", () => {
         assert.equal(pending.see(1, 9, 10).length, 0);
     });
 
+    test("are lost after a while, unless they were only late", () => {
+        const pending = new PendingInputs(60, "rest");
+        add(pending, 1, 5);
+        pending.defer(64);
+        assert.deepEqual([pending.at(65), pending.unseen], ["#1", 1]);
+        pending.defer(65);
+        assert.deepEqual([pending.at(66), pending.unseen], ["rest", 0]);
+        pending.see(1, 69, 70);
+        assert.equal(pending.at(70), "#1");
+    });
+
     test("are few", () => {
         const pending = new PendingInputs(60, "rest");
         for (let number = 1; number <= 10_000; number++) add(pending, number, number);

@@ -120,6 +120,7 @@ class Jungle(Game):
             y=self.random.randrange(EDGE, SIZE - EDGE),
             heading=self.random.randrange(DIRECTIONS) * (tau / DIRECTIONS),
             hue=self.random.randrange(360),
+            breath=15,
             name=player.name,
         )
         monkey.player = player

@@ -16,9 +16,9 @@ import { SlewedClock } from "./slew.js";
 /** Milliseconds in which a difference shrinks to a third, unless the game says otherwise. */
 const SMOOTH = 100;
 /** Seconds that are made up tick by tick; what lies further back is not worth the work. */
-const MOST_SECONDS = 2;
-/** Seconds beyond the newest state for which a server that owes an answer is believed to go on. */
-const BLIND_SECONDS = 1.5;
+const MOST_SECONDS = 3;
+/** Seconds after its last word for which a server that owes an answer is believed to go on. */
+const BLIND_SECONDS = 1;
 /** Seconds after which an input without an answer is lost, if answers came meanwhile. */
 const LOST_SECONDS = 1;
 /** In steps of the wire: what is rounding and no correction; and what is no difference at all. */
@@ -46,8 +46,8 @@ export class ClientPrediction {
     #tick = 0;
     /** The server has said something that the predicted states do not contain. */
     #hasNews = false;
-    /** The newest state, the one before, the room it was of, and whether what the server said with it has been read. */
-    #newest = { room: "", epoch: -1, tick: 0, former: null, isTold: true };
+    /** The newest state, the one before, the room it was of, what was to be drawn then, and whether what the server said with it has been read. */
+    #newest = { room: "", epoch: -1, tick: 0, former: null, position: 0, isTold: true };
     #corrections = 0;
     #ahead = 0;
     #shown = {};
@@ -109,8 +109,9 @@ export class ClientPrediction {
             this.#clock.reset();
             this.#table = null;
         }
-        this.#newest = { room: id, epoch, tick, former: goesOn && before.tick < tick ? before.tick : null, isTold: false };
         this.#clock.heard(tick, now, client.ping);
+        const former = goesOn && before.tick < tick ? before.tick : null;
+        this.#newest = { room: id, epoch, tick, former, position: this.#clock.position(now), isTold: false };
         this.#hasNews = true;
     }
 
@@ -122,7 +123,8 @@ export class ClientPrediction {
         const news = this.#pending.see(this.#room.inputSeen, since, tick);
         if (news.length === 0) return;
         this.#hasNews = true;
-        if (since !== null) for (const { sentAt } of news) this.#clock.learn(sentAt, since, tick);
+        // Of those before the newest it is not known whether they arrived at all.
+        if (since !== null) this.#clock.learn(news.at(-1).sentAt, since, tick);
     }
 
     // The row.
@@ -143,11 +145,12 @@ export class ClientPrediction {
         this.#drawing.reset();
     }
 
-    /** The tick, with a fraction, that is to be drawn. */
+    /** The tick, with a fraction, that is to be drawn: never one before the newest state, of which nothing is predicted any more. */
     #position(now) {
-        const { tick } = this.#newest;
-        const most = this.#pending.unseen > 0 ? tick + BLIND_SECONDS * this.#rate : Infinity;
-        return Math.min(most, this.#drawing.at(now, Math.min(most, Math.max(tick, this.#clock.position(now)))));
+        const { tick, position: then } = this.#newest;
+        const most = this.#pending.unseen > 0 ? Math.max(tick, then + BLIND_SECONDS * this.#rate) : Infinity;
+        const within = (position) => Math.min(most, Math.max(tick, position));
+        return within(this.#drawing.at(now, within(this.#clock.position(now))));
     }
 
     // Ticks.

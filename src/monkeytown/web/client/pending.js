@@ -27,9 +27,9 @@ export class PendingInputs {
         this.#rest = rest;
     }
 
-    /** How many the rules have not seen. */
+    /** How many the rules have not seen, and may yet. */
     get unseen() {
-        return this.#inputs.reduce((count, { isSeen }) => count + (isSeen ? 0 : 1), 0);
+        return this.#inputs.filter(({ isSeen, isLost }) => !isSeen && !isLost).length;
     }
 
     /** An input has been sent, and is expected to take effect in `tick`. Returns that tick: it does not overtake others. */
@@ -37,7 +37,7 @@ export class PendingInputs {
         if (number <= this.#newest) this.clear();
         this.#newest = number;
         const due = Math.max(tick, this.#inputs.at(-1)?.tick ?? 0, this.#settled + 1);
-        this.#inputs.push({ number, fields, sentAt, tick: due, due, isSeen: false });
+        this.#inputs.push({ number, fields, sentAt, tick: due, due, isSeen: false, isLost: false });
         if (this.#inputs.length > MOST) this.#inputs.shift();
         return due;
     }
@@ -52,6 +52,7 @@ export class PendingInputs {
         const news = this.#inputs.filter((input) => !input.isSeen && input.number <= number);
         for (const input of news) {
             input.isSeen = true;
+            input.isLost = false; // it was only late
             if (former !== null) input.tick = Math.max(former + 1, Math.min(tick, input.tick));
         }
         return news;
@@ -59,8 +60,11 @@ export class PendingInputs {
 
     /** As of the state of `tick` the rules have not seen the rest: it takes effect later, or never. */
     defer(tick) {
-        this.#inputs = this.#inputs.filter(({ isSeen, due }) => isSeen || tick - due < this.#patience);
-        for (const input of this.#inputs) if (!input.isSeen) input.tick = Math.max(input.tick, tick + 1);
+        for (const input of this.#inputs) {
+            if (input.isSeen) continue;
+            input.tick = Math.max(input.tick, tick + 1);
+            input.isLost = tick - input.due >= this.#patience;
+        }
     }
 
     /** Nobody asks for the ticks up to this one any more. */
@@ -72,7 +76,7 @@ export class PendingInputs {
 
     /** What the input in force in a tick says. */
     at(tick) {
-        return this.#inputs.findLast((input) => input.tick <= tick)?.fields ?? this.#rest;
+        return this.#inputs.findLast((input) => input.tick <= tick && !input.isLost)?.fields ?? this.#rest;
     }
 
     /** Ticks or numbers count in another history now. */
