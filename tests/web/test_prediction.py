@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -10,6 +11,7 @@ from tests.conftest import Serve
 
 from monkeytown.games.jungle import Jungle
 
+OUT = Path(__file__).parent.parent / "out"
 PATIENCE = 15.0  # seconds
 LATENCY = 200  # milliseconds
 PRESSES = 5
@@ -39,6 +41,13 @@ IS_STEADY = """() => new Promise(done => {
     };
     requestAnimationFrame(look);
 })"""
+
+
+# What of the panel a phone would not show.
+BESIDE_THE_PAGE = """[...document.querySelectorAll("#network, #network *")].filter(part => {
+    const {left, right, top, bottom} = part.getBoundingClientRect();
+    return left < 0 || top < 0 || right > innerWidth || bottom > innerHeight;
+}).map(part => part.outerHTML)"""
 
 
 async def until(page: Any, expression: str) -> None:
@@ -78,7 +87,9 @@ async def test_ones_own_monkey_turns_at_once_over_a_slow_connection(
     await page.keyboard.press("Tab")
     await page.locator("#predict").press("Space")
     late = await turns(page)
-    await page.screenshot(path="tests/out/jungle-network.png")
+    await page.screenshot(path=OUT / "jungle-network.png")
+    await page.set_viewport_size({"width": 390, "height": 844})
+    assert await page.evaluate(BESIDE_THE_PAGE) == []
     await page.keyboard.press("Escape")
     assert await page.locator("#network").is_hidden()
 
