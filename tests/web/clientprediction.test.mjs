@@ -1,136 +1,8 @@
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, describe, mock, test } from "node:test";
+import { afterEach, beforeEach, describe, test } from "node:test";
 
-import { InputClock } from "../../src/monkeytown/web/client/inputclock.js";
-import { PendingInputs } from "../../src/monkeytown/web/client/pending.js";
-import { varint, seeded } from "./encoder.mjs";
-import { FakeRoom, fakeNetwork, joined, settle } from "./server.mjs";
-import { field, schema, table } from "./schemas.mjs";
-
-const RATE = 60;
-const TICK = 1000 / RATE;
-const STEP = 1 / 16;
-const OWN = 2 ** 20; // generation 1, slot 0
-const INPUT = {
-    name: "Push",
-    hash: 0x1234,
-    fields: [field("push", "fixed", { lo: -1, hi: 1, step: 1 / 127, bits: 8 }), field("brake", "bool")],
-};
-const SPEC = schema(
-    [table("balls", [field("x", "fixed", { predict: "linear" }), field("heading", "angle"), field("stuck", "bool")])],
-    { input: INPUT },
-);
-
-/** The rules of these tests: a ball that is pushed. `speed` is not on the wire. */
-function roll(ball, { push, brake }, dt, tick) {
-    ball.heading += push * 0.2;
-    ball.speed = ball.stuck ? 0 : Math.max(-6, Math.min(6, ball.speed * (brake ? 0.5 : 0.98) + push * (tick % 3 === 0 ? 1.5 : 0)));
-    ball.x = Math.max(0, Math.min(2048, ball.x + ball.speed));
-}
-
-const PREDICT = { fields: ["x", "heading", "stuck"], hidden: { speed: 0 } };
-const wireX = (x) => Math.round(x / STEP);
-const wireHeading = (heading) => ((Math.round((heading * 256) / (2 * Math.PI)) % 256) + 256) % 256;
-
-/**
- * A server that makes ticks by the same rules, as far away as `delay()` milliseconds each way, its messages in order; and time, which passes only here.
- */
-class World {
-    now = 1000;
-    #due = [];
-    #order = 0;
-    #last = { up: 0, down: 0 };
-    arrived = [];
-    seen = 0;
-    wish = { push: 0, brake: false };
-    ball = { x: 1000, heading: 1, stuck: false, speed: 0 };
-    isSending = () => true;
-    isLost = () => false;
-
-    constructor(delay, { phase = 0.3 } = {}) {
-        this.delay = delay;
-        this.phase = phase;
-        mock.method(performance, "now", () => this.now);
-        mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
-    }
-
-    async join() {
-        this.server = new FakeRoom({ ...SPEC });
-        this.model = this.server.model;
-        this.model.spawn(0, 0, [wireX(this.ball.x), wireHeading(this.ball.heading), 0]);
-        this.model.commit();
-        this.base = this.model.tick;
-        const { client, socket, room } = await joined(fakeNetwork(), this.server);
-        Object.assign(this, { client, socket, room });
-        socket.deliver(this.model.private({ entity: { table: 0, id: OWN } }));
-        socket.sent.length = 0;
-        client.ping = 2 * this.delay();
-        this.prediction = room.predict(roll, PREDICT);
-        this.at(this.now + TICK * this.phase, () => this.#tick());
-        return this;
-    }
-
-    at(time, what) {
-        this.#due.push({ time, order: this.#order++, what });
-        this.#due.sort((a, b) => a.time - b.time || a.order - b.order);
-    }
-
-    /** Something is on its way, behind whatever is already. */
-    #carry(way, what) {
-        const time = Math.max(this.#last[way], this.now + this.delay());
-        this.#last[way] = time;
-        this.at(time, what);
-    }
-
-    #tick() {
-        this.at(this.now + TICK, () => this.#tick());
-        for (const { number, fields } of this.arrived.splice(0)) {
-            this.seen = number;
-            this.wish = fields;
-        }
-        roll(this.ball, this.wish, 1 / RATE, this.model.tick + 1);
-        Object.assign(this.model.tables[0].get(0).values, [wireX(this.ball.x), wireHeading(this.ball.heading), Number(this.ball.stuck)]);
-        this.model.commit();
-        this.model.past.delete(this.model.tick - 400);
-        if (!this.isSending(this.model.tick)) return;
-        const state = this.model.delta(this.base);
-        this.base = this.model.tick;
-        const told = this.model.private({ input: this.seen });
-        this.#carry("down", () => (this.socket.deliver(state), this.socket.deliver(told)));
-    }
-
-    /** The player does something. */
-    send(fields) {
-        const number = this.room.input(fields);
-        const sent = this.socket.take(0x04);
-        if (number === 0 || this.isLost(number)) return;
-        const [body] = sent;
-        const at = 2 + varint(number).length + varint(this.room.tick).length;
-        const push = -1 + body[at] * (1 / 127);
-        const brake = (body[at + 1] & 1) === 1;
-        this.#carry("up", () => this.arrived.push({ number, fields: { push, brake } }));
-    }
-
-    /** Lets time pass; every `each` milliseconds a frame is drawn. */
-    async pass(milliseconds, frame = () => {}, each = TICK) {
-        const until = this.now + milliseconds;
-        for (let next = this.now + each; next <= until; next += each) {
-            while (this.#due[0]?.time <= next) {
-                const { time, what } = this.#due.shift();
-                this.now = Math.max(this.now, time);
-                what();
-            }
-            this.now = next;
-            frame(this.prediction.sample(next));
-        }
-        await settle();
-    }
-
-    release() {
-        mock.timers.reset();
-        mock.restoreAll();
-    }
-}
+import { seeded } from "./encoder.mjs";
+import { OWN, PREDICT, STEP, TICK, World, roll, wireHeading, wireX } from "./farserver.mjs";
 
 /** What a player does: something else every now and then, by a seeded hand. */
 function hand(world, random, part = 0.1) {
@@ -295,15 +167,23 @@ describe("a predicted entity", () => {
         assert.ok(Math.abs(shown.x - world.room.entity.x) < 6 * 12);
     });
 
-    test("stands still while the connection is away, and begins anew after it", async () => {
+    test("stands still while the connection is away, and goes on after it", async () => {
         await begin(() => 40);
         world.send({ push: 1 });
         await world.pass(1000);
         const { x } = { ...world.prediction.sample(world.now) };
-        world.socket.drop();
-        world.now += 500;
-        assert.equal(world.prediction.sample(world.now).x, x);
+        world.send({ push: -1 });
+        await world.pass(10);
+        const losing = world.loseConnection(600);
+        assert.ok(Math.abs(world.prediction.sample(world.now).x - x) < 12);
         assert.equal(world.room.input({ push: 1 }), 0);
+        await losing;
+        await world.pass(500);
+        assert.equal(world.prediction.stats.pending, 0, "what was on its way is not waited for");
+        world.send({ push: 0, brake: true });
+        await world.pass(1500);
+        assert.equal(world.room.inputSeen, 1);
+        assert.equal(wireX(world.prediction.sample(world.now).x), wireX(world.ball.x));
         world.room.leave();
         assert.equal(world.prediction.sample(world.now), null);
     });
@@ -343,110 +223,26 @@ describe("what the game must tell", () => {
         assert.equal(told.at(-1)[1], world.room.tick);
     });
 
+    test("need not be right: what is no number, or beyond what the field can have, lasts until the next state", async () => {
+        for (const wrong of [NaN, 5000, undefined]) {
+            world.prediction = world.room.predict((ball) => (ball.x = wrong), PREDICT);
+            await world.pass(300);
+            world.prediction.sample(world.now);
+            world.room.predict(() => {}, PREDICT);
+        }
+        let isWrong = true;
+        const step = (ball) => (ball.x += isWrong ? NaN : 0);
+        world.prediction = world.room.predict(step, PREDICT);
+        await world.pass(300);
+        isWrong = false;
+        await world.pass(300);
+        assert.equal(world.prediction.sample(world.now).x, world.room.entity.x);
+    });
+
     test("may be that nothing is smoothed", async () => {
         world.prediction = world.room.predict(roll, { ...PREDICT, smooth: 0 });
         await world.pass(300);
         world.ball.x += 40;
         await world.pass(300, ({ x }) => assert.ok([1000, 1040].includes(x)));
-    });
-});
-
-describe("the clock of inputs", () => {
-    test("knows the tick of every input on a steady connection", () => {
-        const clock = new InputClock(RATE);
-        const random = seeded(3);
-        const ahead = 431.7;
-        const tickOf = (sentAt) => Math.floor((sentAt * RATE) / 1000 + ahead) + 1;
-        let wrong = 0;
-        for (let i = 0, now = 0; i < 400; i++, now += 20 + random.next() * 60) {
-            if (i > 30 && clock.tickOf(now) !== tickOf(now)) wrong++;
-            clock.learn(now, tickOf(now) - 1, tickOf(now));
-        }
-        assert.ok(wrong < 400 * 0.08, `${wrong} of 400`);
-    });
-
-    test("goes by the median when inputs take their time, and soon forgets another connection", () => {
-        const clock = new InputClock(RATE);
-        const random = seeded(4);
-        const learn = (now, delay) => {
-            const tick = Math.floor(((now + delay) * RATE) / 1000) + 1;
-            clock.learn(now, tick - 1, tick);
-        };
-        for (let now = 0; now < 2000; now += 50) learn(now, 100 + random.next() * 50);
-        assert.ok(Math.abs(clock.position(2000) - (2125 * RATE) / 1000) < 1);
-        for (let now = 2000; now < 3000; now += 50) learn(now, 300);
-        assert.ok(Math.abs(clock.position(3000) - (3300 * RATE) / 1000) <= 0.5);
-    });
-
-    test("believes heartbeats until inputs tell, and no input that was seen some time or other", () => {
-        const clock = new InputClock(RATE);
-        clock.heard(60, 5000, 100);
-        clock.learn(4000, 1, 40);
-        assert.ok(Math.abs(clock.position(5000) - 66) < 1e-9);
-    });
-});
-
-describe("pending inputs", () => {
-    const add = (pending, number, tick) => pending.add(number, `#${number}`, 0, tick);
-
-    test("are each in force until the next", () => {
-        const pending = new PendingInputs(60, "rest");
-        add(pending, 1, 5);
-        add(pending, 2, 8);
-        assert.deepEqual(
-            [4, 5, 7, 8, 99].map((tick) => pending.at(tick)),
-            ["rest", "#1", "#1", "#2", "#2"],
-        );
-    });
-
-    test("do not overtake each other", () => {
-        const pending = new PendingInputs(60, "rest");
-        add(pending, 1, 9);
-        assert.equal(add(pending, 2, 7), 9);
-        assert.equal(pending.at(9), "#2");
-    });
-
-    test("come later than any state that had not seen them, and when the server says", () => {
-        const pending = new PendingInputs(60, "rest");
-        add(pending, 1, 5);
-        pending.defer(6);
-        assert.equal(pending.at(6), "rest");
-        assert.equal(pending.at(7), "#1");
-        assert.equal(pending.see(1, 8, 9).length, 1);
-        assert.equal(pending.at(8), "rest");
-        assert.equal(pending.at(9), "#1");
-        assert.equal(pending.unseen, 0);
-        assert.equal(pending.see(1, 9, 10).length, 0);
-    });
-
-    test("are lost after a while, unless they were only late", () => {
-        const pending = new PendingInputs(60, "rest");
-        add(pending, 1, 5);
-        pending.defer(64);
-        assert.deepEqual([pending.at(65), pending.unseen], ["#1", 1]);
-        pending.defer(65);
-        assert.deepEqual([pending.at(66), pending.unseen], ["rest", 0]);
-        pending.see(1, 69, 70);
-        assert.equal(pending.at(70), "#1");
-    });
-
-    test("are few", () => {
-        const pending = new PendingInputs(60, "rest");
-        for (let number = 1; number <= 10_000; number++) add(pending, number, number);
-        assert.equal(pending.unseen, 128);
-        pending.see(10_000, 10_000, 10_001);
-        pending.settle(10_001);
-        assert.equal(pending.at(10_001), "#10000");
-        assert.equal(pending.at(9000), "rest");
-    });
-
-    test("are counted anew after another join", () => {
-        const pending = new PendingInputs(60, "rest");
-        add(pending, 7, 5);
-        add(pending, 1, 3);
-        assert.equal(pending.at(6), "#1");
-        pending.see(1, 2, 3);
-        pending.see(0, null, 3);
-        assert.equal(pending.at(6), "rest");
     });
 });

@@ -8,7 +8,6 @@
  */
 
 import { scaling } from "./columns.js";
-import { wireValue } from "./input.js";
 import { InputClock } from "./inputclock.js";
 import { PendingInputs } from "./pending.js";
 import { SlewedClock } from "./slew.js";
@@ -21,9 +20,11 @@ const MOST_SECONDS = 3;
 const BLIND_SECONDS = 1;
 /** Seconds after which an input without an answer is lost, if answers came meanwhile. */
 const LOST_SECONDS = 1;
-/** In steps of the wire: what is rounding and no correction; and what is no difference at all. */
+/** In steps of the wire: what it rounds away; what is that and no correction; and what is no difference at all. */
+const ROUNDED = 0.5 + 1e-6;
 const VISIBLE = 1.01;
 const NOTHING = 1 / 16;
+const TURN = 2 * Math.PI;
 
 export class ClientPrediction {
     #room;
@@ -245,7 +246,7 @@ class Lane {
     constructor({ field, table }, limit) {
         this.name = field.name;
         this.scale = scaling(field).scale;
-        this.turn = field.type === "angle" ? 2 * Math.PI : 0;
+        this.turn = field.type === "angle" ? TURN : 0;
         this.limit = limit ?? table.jumps[field.name] ?? Infinity;
         /** What was drawn before the server's newest word was known. */
         this.drawn = 0;
@@ -258,7 +259,7 @@ class Lane {
     }
 
     setError(error, now) {
-        this.#error = error;
+        this.#error = Number.isFinite(error) ? error : 0; // what a step makes need not be a number
         this.#at = now;
     }
 }
@@ -268,10 +269,10 @@ function shortest(difference, turn) {
     return turn === 0 ? difference : difference - turn * Math.round(difference / turn);
 }
 
-/** Whether the wire would say of a value what it has said. */
+/** Whether a value is one that the wire may have rounded to what it has said. */
 function isSame(row, name, value) {
-    const column = row.table.columns[name];
-    const { type } = column.field;
-    if (type !== "fixed" && type !== "angle") return row[name] === value;
-    return Number.isFinite(value) && wireValue(column.field, value) === column.wire[row.slot];
+    const { field } = row.table.columns[name];
+    if (field.type !== "fixed" && field.type !== "angle") return row[name] === value;
+    const turn = field.type === "angle" ? TURN : 0;
+    return Math.abs(shortest(value - row[name], turn)) <= scaling(field).scale * ROUNDED;
 }

@@ -84,7 +84,7 @@ function valueOf(field, wire) {
 }
 
 /** The unsigned number of the field's bits that stands for a value. */
-export function wireValue(field, value) {
+function wireValue(field, value) {
     if (field.type === "enum" && typeof value === "string") {
         const place = field.values.indexOf(value);
         if (place < 0) throw new RangeError(`${field.name} is one of ${field.values.join(", ")}, not ${value}`);
