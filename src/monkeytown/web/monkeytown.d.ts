@@ -146,7 +146,7 @@ export class Room<T extends TableFields = any> {
 
     /**
      * Predicts this player's own entity, so that what the player does shows at once: client-side prediction and server reconciliation.
-     * To be called once, right after joining; a second call replaces the first.
+     * To be called once, right after joining; a second call replaces the first. For games with ticks and an `input` class: throws for one without ticks.
      *
      * @param step makes the next tick of `state`, in place, as the rules do: `input` is the one in force (see {@link Predict}), `dt` is
      * `1 / tickRate`, and `tick` is the number of the tick being made. It must depend on nothing else, as ticks are made over and over.

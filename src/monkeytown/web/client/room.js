@@ -107,8 +107,10 @@ export class Room extends Emitter {
         const message = this.#layout.pack(fields, this.#inputs + 1, this.#state.tick);
         this.#inputs++;
         this.#link.send(message);
-        this.#prediction?.sent(this.#inputs, fields, performance.now());
-        if (this.#layout.isPacked) this.#carriedAck();
+        if (this.#layout.isPacked) {
+            this.#carriedAck();
+            this.#prediction?.sent(this.#inputs, fields, performance.now());
+        }
         return this.#inputs;
     }
 
