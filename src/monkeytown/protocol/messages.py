@@ -26,6 +26,7 @@ __all__ = [
     "PlayerInput",
     "PlayerJoined",
     "PlayerLeft",
+    "Resume",
     "Schema",
     "ServerMessage",
     "Welcome",
@@ -42,9 +43,20 @@ class Message(Struct, rename="camel"):
     """What all messages share: the names of their keys."""
 
 
+class Resume(Message):
+    """How a client that comes back is known, and where it stands: without a state the last three are left out."""
+
+    session: Text
+    number: Count = 0
+    game_id: Text | None = None
+    epoch: Count | None = None
+    tick: Tick | None = None
+
+
 class Hello(Message):
     name: Text | None = None
     token: Text | None = None
+    resume: Resume | None = None
 
 
 class JoinGame(Message):
@@ -83,6 +95,12 @@ class Welcome(Message):
     player_id: str
     name: str
     server: str
+    session: str = ""
+    recovered: bool | None = None
+    resumed: str | None = None
+    received: int = 0
+    number: int = 0
+    game_id: str | None = None
 
 
 class Schema(Message):
@@ -119,6 +137,7 @@ class Error(Message):
 class HeartbeatReply(Message):
     timestamp: int | float
     server_time: float
+    received: int = 0
 
 
 ClientMessage: TypeAlias = Hello | JoinGame | LeaveGame | PlayerInput | ChatMessage | Heartbeat | Ack
