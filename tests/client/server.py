@@ -33,6 +33,9 @@ class Fake:
         self.said: list[Any] = []
         self.joins: list[str] = []
         self.refuse: dict[str, str] = {}  # gameId -> error code
+        self.cuts: dict[
+            str, dict[str, Any]
+        ] = {}  # gameId -> `returns` once joining it was the connection's end
         self.silent = False
         self.number = 0
         self.sessions = False
@@ -99,6 +102,10 @@ class Fake:
                 await self.join(socket, "")
 
     async def join(self, socket: ServerConnection, game_id: str) -> None:
+        if game_id in self.cuts:
+            self.returns = self.cuts.pop(game_id)
+            socket.transport.abort()
+            return
         if game_id in self.refuse:
             await self.event(socket, "error", {"code": self.refuse[game_id], "message": "no"})
             return

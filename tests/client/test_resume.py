@@ -303,6 +303,16 @@ async def test_a_join_that_was_cut_off_is_taken_back(fake: Fake, client: Client)
     assert (await client.join("arena")).open
 
 
+async def test_joining_anew_may_be_cut_off_too(fake: Fake, client: Client):
+    room = await joined(fake, client)
+    assert [room.input(turn=1), room.input(turn=1)] == [1, 2]
+    fake.cuts["arena-1"] = {**SNAPSHOT, "playerId": "p2"}
+    back = await away(fake, client)
+    assert await back == Reconnected(True, True, "snapshot", False, 0)
+    assert hellos(fake)[-1] == Resume("s2", 0)
+    assert (client.id, room.players, room.input(turn=1)) == ("p2", {}, 1)
+
+
 async def test_tables_in_doubt_are_not_gone_on_with(fake: Fake, client: Client):
     room = await joined(fake, client)
     fake.returns = SNAPSHOT

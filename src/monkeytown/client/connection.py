@@ -312,12 +312,15 @@ class Client(Emitter):
         self._resumed = told.resumed
         self._recovered = self._recovered and told.recovered
         self._lost += told.lost
-        self._described = self._described and told.seated
         room = self._open_room
         if room is None or told.seated:
             self._begin_to_speak()
-        if room is not None and told.seated and not told.recovered:
-            room.players.clear()
+        if room is not None and told.seated:
+            if not self._described:
+                room.enter()  # joined before the connection was lost, and nothing had come of it yet
+            elif not told.recovered:
+                room.players.clear()
+        self._described = room is not None and told.seated
         if room is None and told.seated:
             self._unwanted = told.awaits_state
             self._say(messages.encode(LeaveGame()))

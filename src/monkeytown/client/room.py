@@ -94,6 +94,10 @@ class Room(Emitter):
     def load(self, schema: Schema) -> None:
         """Begin anew with a room: the first time, and when a loss of the connection has cost the seat in it."""
         self.look_anew(schema)
+        self.enter()
+
+    def enter(self) -> None:
+        """Begin anew with who is there, and with the count of inputs."""
         self.players: dict[str, Player] = {}
         self.inputs_sent = 0
         self.input_seen = 0
