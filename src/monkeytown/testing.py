@@ -24,10 +24,11 @@ import msgspec
 from monkeytown.client.mirror import Mirror
 from monkeytown.errors import Refusal
 from monkeytown.game import Game
+from monkeytown.room.closing import Closing
 from monkeytown.room.cursor import Cursor
 from monkeytown.room.delayed import Delayed
 from monkeytown.room.member import Member
-from monkeytown.room.room import Closing, Room
+from monkeytown.room.room import Room
 
 __all__ = ["Received", "TestedPlayer", "TestedRoom", "play"]
 
@@ -215,6 +216,16 @@ class TestedPlayer:
         self._stage._after_event()
         self._take_events()
 
+    def drop(self) -> None:
+        """The player's connection is lost; the seat is kept, for as long as the test likes."""
+        self._stage.room.drop(self.id)
+        self._stage._after_event()
+
+    def resume(self) -> None:
+        """The player is back, and has missed nothing."""
+        self._stage.room.resume(self.id)
+        self._stage._after_event()
+
     def leave(self) -> None:
         self._stage.room.leave(self.id)
         self._stage.players.remove(self)
@@ -255,10 +266,8 @@ class TestedPlayer:
                 self._entity = told.entity
 
     def _take_events(self) -> None:
-        for number, type, payload in self._member.outbox.since(self._cursor.number) or ():
-            self._cursor.number = number
+        for type, payload in self._member.take_mail():
             self._take_event(type, msgspec.msgpack.decode(payload))
-        self._member.outbox.acknowledge(self._cursor.number)
 
     def _take_event(self, type: str, payload: dict[str, Any]) -> None:
         if type == "game_event":

@@ -16,6 +16,7 @@ __all__ = [
     "Ack",
     "ChatMessage",
     "ClientMessage",
+    "Close",
     "Error",
     "GameEvent",
     "Heartbeat",
@@ -23,9 +24,11 @@ __all__ = [
     "Hello",
     "JoinGame",
     "LeaveGame",
+    "Numbered",
     "PlayerInput",
     "PlayerJoined",
     "PlayerLeft",
+    "Poll",
     "Resume",
     "Schema",
     "ServerMessage",
@@ -44,9 +47,9 @@ class Message(Struct, rename="camel"):
 
 
 class Resume(Message):
-    """How a client that comes back is known, and where it stands: without a state the last three are left out."""
+    """What a client has of a session that it comes back to. Without a state the last three are left out."""
 
-    session: Text
+    session: Annotated[str, Meta(max_length=256)]
     number: Count = 0
     game_id: Text | None = None
     epoch: Count | None = None
@@ -91,7 +94,25 @@ class Ack(Message):
     number: Count = 0
 
 
-class Welcome(Message):
+class Numbered(Message):
+    """A message that the client sends until it hears that it was taken."""
+
+    number: Annotated[int, Meta(ge=1, le=2**32 - 1)]
+    message: ChatMessage | PlayerInput | JoinGame | LeaveGame
+
+
+class Poll(Message):
+    """What a request of a polling client begins with: it has the answers up to `heard`, and waits for `wait` seconds."""
+
+    session: Annotated[str, Meta(max_length=256)]
+    number: Count
+    heard: Count = 0
+    wait: Annotated[float, Meta(ge=0)] = 0.0
+
+
+class Welcome(Message, omit_defaults=True):
+    """From `recovered` on only where the client has asked to resume."""
+
     player_id: str
     name: str
     server: str
@@ -140,8 +161,19 @@ class HeartbeatReply(Message):
     received: int = 0
 
 
-ClientMessage: TypeAlias = Hello | JoinGame | LeaveGame | PlayerInput | ChatMessage | Heartbeat | Ack
-ServerMessage: TypeAlias = Welcome | Schema | PlayerJoined | PlayerLeft | GameEvent | Error | HeartbeatReply
+class Close(Message):
+    """The end of a polling connection: what a WebSocket says by its close code."""
+
+    code: int
+    reason: str
+
+
+ClientMessage: TypeAlias = (
+    Hello | JoinGame | LeaveGame | PlayerInput | ChatMessage | Heartbeat | Ack | Numbered | Poll
+)
+ServerMessage: TypeAlias = (
+    Welcome | Schema | PlayerJoined | PlayerLeft | GameEvent | Error | HeartbeatReply | Close
+)
 
 # docs/reference/wire.md, section 2: the name of a message, its kind, and the class that holds it.
 FROM_CLIENT: dict[str, tuple[int, type[ClientMessage]]] = {
@@ -152,6 +184,8 @@ FROM_CLIENT: dict[str, tuple[int, type[ClientMessage]]] = {
     "chat_message": (0x05, ChatMessage),
     "heartbeat": (0x06, Heartbeat),
     "ack": (0x07, Ack),
+    "numbered": (0x08, Numbered),
+    "poll": (0x09, Poll),
 }
 FROM_SERVER: dict[str, tuple[int, type[ServerMessage]]] = {
     "welcome": (0x41, Welcome),
@@ -161,4 +195,5 @@ FROM_SERVER: dict[str, tuple[int, type[ServerMessage]]] = {
     "game_event": (0x47, GameEvent),
     "error": (0x48, Error),
     "heartbeat": (0x49, HeartbeatReply),
+    "close": (0x4A, Close),
 }

@@ -6,16 +6,17 @@ reads it, what time it is, or how long a tick may take; its host calls `step()` 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from monkeytown._core import state, values
 from monkeytown._core.area import Area
 from monkeytown._core.fanout import Group
 from monkeytown._core.sight import Sight
 from monkeytown._core.timing import COMMIT, ON_INPUT, ON_TICK, TIMERS, Stopwatch
-from monkeytown.errors import ERROR_CODES, FieldError, HookError, Refusal
+from monkeytown.errors import ERROR_CODES, FieldError, Refusal
 from monkeytown.game import Game, Player
 from monkeytown.position import Position, Reason
+from monkeytown.room.closing import ROOM_CLOSED, ROOM_FAILED, Closing
 from monkeytown.room.encoded import Encoded, Encoding, Reading
 from monkeytown.room.inputs import hand_over, queue_for, record
 from monkeytown.room.member import Member
@@ -27,19 +28,7 @@ from monkeytown.room.stage import RoomStage
 from monkeytown.room.view import EVERYTHING, View
 from monkeytown.schema import Schema
 
-__all__ = ["ROOM_CLOSED", "ROOM_FAILED", "Closing", "Room"]
-
-# Close codes of docs/reference/errors.md. Both say: do not come back to this room.
-ROOM_FAILED = 4505
-ROOM_CLOSED = 4506
-
-
-class Closing(NamedTuple):
-    """Why a room has ended. `error` is there when the rules failed."""
-
-    reason: str
-    code: int
-    error: HookError | None = None
+__all__ = ["Room"]
 
 
 class Room:
@@ -76,7 +65,7 @@ class Room:
         self._steps = 0
         self._stage = RoomStage(has_ticks=self.tick_rate > 0)
         self.notified: set[Member] = self._stage.notified
-        """Whose outbox got something since the host last cleared this."""
+        """Who got mail since the host last cleared this."""
         self.reviewed: set[Member] = self._stage.reviewed
         """Whose view is another kind of view since the host last cleared this: to them the room is to be described anew."""
         self._seating = Seating(self._stage, self._area)
@@ -135,6 +124,18 @@ class Room:
         if isinstance(view, Sight):
             return self._reader.look(position, view, encoding)
         return self._reader.read((position, view, encoding))
+
+    @property
+    def is_disturbed(self) -> bool:
+        """Whether something may have happened since the last step, so that there is nothing to read before the next one."""
+        return self._reader.disturbed
+
+    def decide(self, position: Position, member: Member) -> Reason:
+        """How a member who has the state of `position` goes on. To one who sees the past it is of no use."""
+        if member.delay:
+            return Reason.OTHER_EPOCH
+        view = member.view
+        return self._reader.decide(position, view if isinstance(view, Sight) else None)
 
     def plan(self, group: Group, cohort: int, position: Position | None) -> tuple[Reason, int]:
         """The same for many at once who each see a part, all of them at `position`: see `Reader.plan`."""
@@ -195,7 +196,7 @@ class Room:
             self._stage.forget(member)
             self._settle()
             raise
-        self._announce(member)
+        self._stage.announce(member)
         self._stage.release()
         self._stage.reviewed.discard(member)  # nothing has been described to it yet
         self._settle()
@@ -207,6 +208,26 @@ class Room:
         if member is not None:
             self._remove(member)
             self._settle()
+
+    def drop(self, player_id: str) -> None:
+        """A player's connection is lost. The seat and all that is on it stay."""
+        self._connect(player_id, False, "on_drop")
+
+    def resume(self, player_id: str) -> None:
+        """A player whose connection was lost has another one."""
+        self._connect(player_id, True, "on_resume")
+
+    def _connect(self, player_id: str, connected: bool, hook: str) -> None:
+        member = self.members.get(player_id)
+        if member is None or self.closed is not None or member.player.connected is connected:
+            return
+        member.player.connected = connected
+        self._rules.call(hook, member.player)
+        self._settle()
+
+    def introduce_all(self, member: Member) -> None:
+        """A member hears of everybody anew, itself included."""
+        self._stage.introduce_all(member)
 
     def chat(self, player_id: str, text: str) -> None:
         """A player says something; nothing, if it is blank. Raises `Refusal` only if they are not here."""
@@ -242,13 +263,6 @@ class Room:
         except Refusal as refusal:
             self._stage.refuse(member, refusal)
         self._settle()
-
-    def _announce(self, new: Member) -> None:
-        """The new member hears of everybody, itself included; everybody else hears of the new one."""
-        for member in self.members.values():
-            if member is not new:
-                self._stage.introduce(member, (new,))
-        self._stage.introduce(new, self.members.values())
 
     def _remove(self, member: Member) -> None:
         self._seating.unseat(member)
