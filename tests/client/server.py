@@ -11,9 +11,8 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from monkeytown._core.wire import Reader
 from monkeytown.protocol.codec import BINARY
-from monkeytown.protocol.messages import Ack, Heartbeat, Hello, JoinGame
+from monkeytown.protocol.messages import Ack, Heartbeat, Hello, JoinGame, Numbered
 from tests.client.arena import Arena
 
 __all__ = ["TIMEOUT", "Fake", "fake_server", "until"]
@@ -38,7 +37,6 @@ class Fake:
         ] = {}  # gameId -> `returns` once joining it was the connection's end
         self.silent = False
         self.number = 0
-        self.sessions = False
         self.returns: dict[str, Any] | None = None  # the welcome of who shows a session; None: none is known
         self.deaf = False  # what is numbered does not arrive
         self.taken: list[tuple[int, Any]] = []  # what is numbered, by its number
@@ -54,21 +52,19 @@ class Fake:
         with suppress(ConnectionClosed):
             async for data in socket:
                 assert isinstance(data, bytes)
-                if data[0] == 0x08:
-                    self.take(data)
-                elif data[0] != 0x04:
-                    await self.answer(socket, BINARY.decode(data))
+                if data[0] != 0x04:
+                    message = BINARY.decode(data)
+                    if isinstance(message, Numbered):
+                        self.take(message)
+                    else:
+                        await self.answer(socket, message)
         self.closes.append(socket.close_code)
 
-    def take(self, data: bytes) -> None:
-        """A numbered message: each is taken once, and a gap is a mistake of the client's."""
-        reader = Reader(data[1:6])
-        length = reader.remaining
-        number = reader.varint()
-        if self.deaf or number <= len(self.taken):
-            return
-        assert number == len(self.taken) + 1
-        self.taken.append((number, BINARY.decode(data[1 + length - reader.remaining :])))
+    def take(self, message: Numbered) -> None:
+        """Each is taken once, and a gap is a mistake of the client's."""
+        if not self.deaf and message.number > len(self.taken):
+            assert message.number == len(self.taken) + 1
+            self.taken.append((message.number, message.message))
 
     async def answer(self, socket: ServerConnection, message: Any) -> None:
         self.said.append(message)
@@ -85,9 +81,8 @@ class Fake:
 
     async def welcome(self, socket: ServerConnection, hello: Hello) -> None:
         count = len(self.sockets)
-        answer = {"playerId": f"p{count}", "name": hello.name or "Monkey 1", "server": "fake"}
-        if self.sessions:
-            answer["session"] = f"s{count}"
+        name = hello.name or "Monkey 1"
+        answer = {"playerId": f"p{count}", "name": name, "server": "fake", "session": f"s{count}"}
         if hello.resume is None:
             await self.tell(socket, "welcome", answer)
         elif self.returns is None:

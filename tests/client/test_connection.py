@@ -9,7 +9,7 @@ import pytest
 from monkeytown.client import ConnectionLost, Reconnected, connect
 from monkeytown.client.link import socket_url
 from monkeytown.errors import Refusal
-from monkeytown.protocol.messages import ChatMessage, Hello, LeaveGame
+from monkeytown.protocol.messages import Hello, LeaveGame
 from tests.client.server import TIMEOUT, Fake, fake_server, until
 
 
@@ -78,18 +78,6 @@ async def test_errors_reach_the_room_and_the_client(fake: Fake):
         await asyncio.sleep(0)
         await fake.event(fake.sockets[-1], "error", {"code": "GAME-100", "message": "not your turn"})
         assert [error.message for error in await heard] == ["not your turn"] * 2
-
-
-async def test_a_server_without_sessions_is_told_what_it_can_read(fake: Fake):
-    async with await connect(fake.url) as client:
-        room = await client.join("arena")
-        assert room.chat("hello")
-        await until(lambda: ChatMessage("hello") in fake.said)
-        away = asyncio.create_task(client.wait("reconnecting"))
-        await asyncio.sleep(0)
-        fake.sockets[-1].transport.abort()
-        await away
-        assert not room.chat("anybody?")
 
 
 async def test_after_a_loss_the_client_is_back_in_its_room(fake: Fake):

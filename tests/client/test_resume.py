@@ -37,7 +37,6 @@ class Board(Rules):
 @pytest.fixture
 async def fake() -> AsyncIterator[Fake]:
     async with fake_server() as server:
-        server.sessions = True
         yield server
 
 

@@ -21,12 +21,10 @@ def welcomed(**more: object) -> Session:
 def test_the_first_hello_has_nothing_to_resume():
     session = Session(Hello("Ada", "t"))
     assert session.hello(None) == session.hello(PLACE) == Hello("Ada", "t")
-    assert not session.lasts
 
 
 def test_who_comes_back_shows_the_newest_secret_and_where_it_stands():
     session = welcomed()
-    assert session.lasts
     assert session.hello(None) == Hello("Ada", "t", Resume("s1"))
     session.number = 12
     assert session.hello(PLACE) == Hello("Ada", "t", Resume("s1", 12, "arena-1", 3, 70))
@@ -86,9 +84,3 @@ def test_another_session_gives_up_what_waits_and_counts_anew():
     assert session.number == 0
     assert session.hello(None) == Hello("Ada", "t", Resume("s9"))
     assert session.outbox.add(b"c") == encode_numbered(1, b"c")
-
-
-def test_a_server_without_sessions_is_greeted_plainly():
-    session = welcomed()
-    session.take(Welcome("p2", "Ada", "fake"))
-    assert session.hello(PLACE) == Hello("Ada", "t")

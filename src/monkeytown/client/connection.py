@@ -277,12 +277,10 @@ class Client(Emitter):
         return self._speaking and self._send(message)
 
     def _say_surely(self, message: bytes) -> bool:
-        if self.state == "closed" or not self._session.lasts:
-            return self._say(message)
-        numbered = self._session.outbox.add(message)
+        numbered = None if self.state == "closed" else self._session.outbox.add(message)
         if numbered is None:
             return False
-        self._say(numbered)
+        self._say(numbered)  # if that is not possible now, it goes out with all that waits
         return True
 
     def _begin_to_speak(self) -> None:

@@ -12,14 +12,13 @@ import msgspec
 
 from monkeytown._core.wire import Reader, Writer
 from monkeytown.errors import WireError
-from monkeytown.protocol.codec import server_message
+from monkeytown.protocol.codec import checked_action, server_message
 from monkeytown.protocol.messages import FROM_CLIENT, FROM_SERVER, ClientMessage
 
 __all__ = ["Message", "decode", "encode", "encode_ack", "encode_action", "encode_numbered"]
 
 GAME_STATE = 0x43
 PRIVATE = 0x44
-NUMBERED_BY_CLIENT = 0x08
 NUMBERED = frozenset({"player_joined", "player_left", "game_event", "error"})
 LONGEST_VARINT = 5
 
@@ -73,14 +72,14 @@ def encode_ack(epoch: int, tick: int, number: int) -> bytes:
 
 
 def encode_action(action: dict[str, Any]) -> bytes:
-    """A `player_input` for a game without an input class: one map."""
-    return bytes((FROM_CLIENT["player_input"][0],)) + msgspec.msgpack.encode(action)
+    """A `player_input` for a game without an input class: one map. Raises Refusal if no server would read it."""
+    return bytes((FROM_CLIENT["player_input"][0],)) + msgspec.msgpack.encode(checked_action(action))
 
 
 def encode_numbered(number: int, message: bytes) -> bytes:
     """A whole message with its number in the session, for what must be taken once and only once."""
     writer = Writer()
-    writer.u8(NUMBERED_BY_CLIENT)
+    writer.u8(FROM_CLIENT["numbered"][0])
     writer.varint(number)
     return writer.getvalue() + message
 

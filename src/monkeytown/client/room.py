@@ -141,7 +141,8 @@ class Room(Emitter):
         """Send an input: fields of the game's input class, or any map if it has none.
 
         Returns the input's number. Of a game with an input class it is 0 while the connection is away: then it is dropped,
-        since an old input is of no use. A map is kept until the server has it; 0 only if too much waits already.
+        since an old input is of no use. A map is kept until the server has it; 0 only if too much waits already. Raises
+        Refusal if it holds what a server would not read.
         """
         if not self.open:
             return 0

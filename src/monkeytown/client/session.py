@@ -53,14 +53,9 @@ class Session:
         """The newest numbered message read."""
         self.outbox = Outbox()
 
-    @property
-    def lasts(self) -> bool:
-        """Whether one can come back to it. A server that keeps no sessions does not read numbered messages either."""
-        return self._secret != ""
-
     def hello(self, place: Place | None) -> Hello:
         """The first message of a connection; `place` if the state can go on from there."""
-        if not self.lasts:
+        if not self._secret:
             return self._hello
         resume = Resume(self._secret, self.number)
         if place is not None:
