@@ -7,7 +7,7 @@ import click
 import monkeytown
 from monkeytown.cli import monkeytown as command_line
 from monkeytown.cli.settings import fields, shown, variable
-from monkeytown.client.link import BAD_DATA
+from monkeytown.client.link import BAD_DATA, GOING_AWAY
 from monkeytown.errors import ERROR_CODES
 from monkeytown.game import HOOKS
 from monkeytown.protocol.close import CloseCode
@@ -32,7 +32,8 @@ def test_every_close_code_is_in_the_table():
 
 def test_the_codes_that_clients_close_with_are_in_the_table():
     script = (ROOT / "src/monkeytown/web/client/client.js").read_text()
-    codes = {str(BAD_DATA), *re.findall(r"^const (?:NORMAL|BROKEN_MESSAGE) = (\d+);$", script, re.MULTILINE)}
+    ours = {str(BAD_DATA), str(GOING_AWAY)}
+    codes = {*ours, *re.findall(r"^const (?:NORMAL|BROKEN_MESSAGE) = (\d+);$", script, re.MULTILINE)}
     assert {code for code, _ in table(ERRORS, "a client's code")} == codes
     silence = re.search(r"^const SILENCE = (\d+)000;$", script, re.MULTILINE)
     assert silence
