@@ -20,7 +20,11 @@ KINDS = {
     "chat_message": 0x05,
     "heartbeat": 0x06,
     "ack": 0x07,
+    "numbered": 0x08,
+    "poll": 0x09,
 }
+MAY_BE_NUMBERED = ("chat_message", "join_game", "leave_game", "player_input")
+POSITION = {"gameId", "epoch", "tick"}
 NUMBER = (int, float)
 REQUIRED: dict[str, dict[str, Any]] = {
     "hello": {},
@@ -28,8 +32,13 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "leave_game": {},
     "chat_message": {"text": str},
     "heartbeat": {"timestamp": NUMBER},
+    "poll": {"session": str, "number": int, "heard": int, "wait": NUMBER},
+    "resume": {"session": str, "number": int},
 }
-OPTIONAL: dict[str, dict[str, Any]] = {"hello": {"name": str, "token": str}}
+OPTIONAL: dict[str, dict[str, Any]] = {
+    "hello": {"name": str, "token": str, "resume": dict},
+    "resume": {"gameId": str, "epoch": int, "tick": int},
+}
 LARGEST_MESSAGE = 4096
 LARGEST_INPUT = 64
 INPUT_TYPES = ("fixed", "angle", "uint", "sint", "bool", "enum")
@@ -42,6 +51,8 @@ def pack(name: str, body: Mapping[str, Any], layout: Mapping[str, Any] | None = 
     elif name == "player_input" and layout is not None:
         payload = layout["hash"].to_bytes(2, "little") + varint(body["number"]) + varint(body["acknowledged"])
         payload += bit_string((body["fields"][spec["name"]], spec["bits"]) for spec in layout["fields"])
+    elif name == "numbered":
+        payload = varint(body["number"]) + pack(body["name"], body["body"])
     else:
         payload = msgpack.packb(body)
     return bytes([KINDS[name]]) + payload
@@ -63,9 +74,18 @@ def unpack(message: bytes, layout: Mapping[str, Any] | None = None) -> tuple[str
     elif name == "player_input" and layout is not None:
         require(len(message) <= LARGEST_INPUT, "an input above 64 bytes")
         body = unpack_input(cursor, layout)
+    elif name == "numbered":
+        number = cursor.varint()
+        require(number > 0, "messages are numbered from 1")
+        inside, inner = unpack(cursor.data[cursor.at :])
+        require(inside in MAY_BE_NUMBERED, f"{inside} is not numbered")
+        return name, {"number": number, "name": inside, "body": inner}
     else:
         body = cursor.map()
         check_map(name, body)
+        if "resume" in body:
+            check_map("resume", body["resume"])
+            require(len(POSITION & body["resume"].keys()) in (0, len(POSITION)), "a part of a position")
     cursor.finish()
     return name, body
 

@@ -13,12 +13,20 @@ from tests.naive_wire import Cursor, NaiveWireError, crc, input_hash, require
 
 NUMBERED = {0x45: "player_joined", 0x46: "player_left", 0x47: "game_event", 0x48: "error"}
 SERVER_KEYS: dict[int, dict[str, Any]] = {  # the keys a reader relies on; others are ignored
-    0x41: {"playerId": str, "name": str, "server": str},
+    0x41: {"playerId": str, "name": str, "server": str, "session": str},
     0x45: {"id": str, "name": str},
     0x46: {"playerId": str},
     0x47: {"event": str, "data": object},
     0x48: {"code": str, "message": str},
-    0x49: {"timestamp": (int, float), "serverTime": float},
+    0x49: {"timestamp": (int, float), "serverTime": float, "received": int},
+    0x4A: {"code": int, "reason": str},
+}
+RESUMED_KEYS: dict[str, Any] = {  # of the answer to a hello with `resume`
+    "recovered": bool,
+    "resumed": (str, type(None)),
+    "received": int,
+    "number": int,
+    "gameId": (str, type(None)),
 }
 NO_TABLE = 255
 
@@ -28,7 +36,10 @@ class NaiveReader:
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
         self.events: list[tuple[int, str, dict[str, Any]]] = []
+        self.number = 0
+        """The newest numbered message read."""
         self.welcome: dict[str, Any] | None = None
+        self.closed: dict[str, Any] | None = None
         self.heartbeats: list[dict[str, Any]] = []
         self._use(schema)
 
@@ -125,13 +136,18 @@ class NaiveReader:
         self.position = before
 
     def _map(self, kind: int, number: int, body: dict[str, Any]) -> None:
-        for key, expected in SERVER_KEYS[kind].items():
+        keys = SERVER_KEYS[kind] | (RESUMED_KEYS if kind == 0x41 and "recovered" in body else {})
+        for key, expected in keys.items():
             require(key in body and isinstance(body[key], expected), f"{key} is missing or of another type")
         if kind in NUMBERED:
-            require(number == len(self.events) + 1, "a numbered message out of order")
+            require(number == self.number + 1, "a numbered message out of order")
+            self.number = number
             self.events.append((number, NUMBERED[kind], body))
         elif kind == 0x41:
             self.welcome = body
+            self.number = body.get("number", self.number)
+        elif kind == 0x4A:
+            self.closed = body
         else:
             self.heartbeats.append(body)
 

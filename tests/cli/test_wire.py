@@ -22,6 +22,10 @@ CLIENT_MESSAGES = [
     {"type": "heartbeat", "payload": {"timestamp": 12.5}},
     {"type": "ack", "payload": {"epoch": 1, "tick": 70000, "number": 3}},
 ]
+NUMBERED_MESSAGES = [
+    {"type": "chat_message", "seq": 300, "payload": {"text": "once"}},
+    {"type": "join_game", "seq": 1, "payload": {"gameId": "jungle"}},
+]
 SERVER_MESSAGES = [
     {"type": "welcome", "payload": {"playerId": "p", "name": "Ada", "server": "monkeytown"}},
     {"type": "player_joined", "seq": 1, "payload": {"id": "p", "name": "Ada"}},
@@ -48,7 +52,9 @@ def decode(*data: bytes, options: tuple[str, ...] = ()) -> list[Any]:
     return [json.loads(line) for line in output.splitlines()]
 
 
-@pytest.mark.parametrize("message", [*CLIENT_MESSAGES, *SERVER_MESSAGES], ids=lambda message: message["type"])
+@pytest.mark.parametrize(
+    "message", [*CLIENT_MESSAGES, *NUMBERED_MESSAGES, *SERVER_MESSAGES], ids=lambda message: message["type"]
+)
 def test_messages_survive_the_way_there_and_back(message: dict[str, Any]):
     assert decode(encode(message)) == [message]
 

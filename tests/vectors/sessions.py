@@ -84,8 +84,11 @@ def private() -> Recorder:
 def messages() -> Recorder:
     """Every message with a map, in the order of a short session; keys that a reader does not know."""
     room = Recorder((TableSpec("things", (FieldSpec("n", "uint", bits=8),), 4),))
+    resumed = {"playerId": "p1", "name": "Änn", "server": "monkeytown 1", "session": "p1.b"}
+    resumed |= {"recovered": True, "resumed": "delta", "received": 300, "number": 300, "gameId": "room"}
+    back = {"session": "p1.a", "number": 300, "gameId": "room", "epoch": 7, "tick": 2**33}
     told: list[tuple[int, str, int, dict[str, Any]]] = [
-        (0x41, "welcome", 0, {"playerId": "p1", "name": "Änn", "server": "monkeytown 1"}),
+        (0x41, "welcome", 0, {"playerId": "p1", "name": "Änn", "server": "monkeytown 1", "session": "p1.a"}),
         (0x42, "schema", 0, room.twin.map),
         (0x45, "player_joined", 1, {"id": "p1", "name": "Änn"}),
         (
@@ -97,8 +100,11 @@ def messages() -> Recorder:
         (0x47, "game_event", 3, {"event": "over", "data": None, "unknown": [1, {"a": b"\x00"}]}),
         (0x48, "error", 4, {"code": "GAME-100", "message": "not your turn"}),
         (0x46, "player_left", 5, {"playerId": "p1"}),
-        (0x49, "heartbeat", 0, {"timestamp": 1.5, "serverTime": 1700000000000.25}),
-        (0x49, "heartbeat", 0, {"timestamp": 2**53, "serverTime": 0.0}),
+        (0x49, "heartbeat", 0, {"timestamp": 1.5, "serverTime": 1700000000000.25, "received": 0}),
+        (0x49, "heartbeat", 0, {"timestamp": 2**53, "serverTime": 0.0, "received": 300}),
+        (0x41, "welcome", 0, resumed),
+        (0x47, "game_event", 301, {"event": "meanwhile", "data": [1]}),
+        (0x4A, "close", 0, {"code": 4507, "reason": "another connection took this place"}),
     ]
     for kind, name, number, body in told:
         frame = bytes([kind]) + (varint(number) if number else b"") + msgpack.packb(body)
@@ -106,6 +112,8 @@ def messages() -> Recorder:
     sent: list[tuple[str, dict[str, Any]]] = [
         ("hello", {"name": "Änn", "token": "secret"}),
         ("hello", {}),
+        ("hello", {"resume": {"session": "p1.a", "number": 0}}),
+        ("hello", {"name": "Änn", "resume": back}),
         ("join_game", {"gameId": "jungle"}),
         ("leave_game", {}),
         ("player_input", {"place": 4, "marks": ["x", None]}),
@@ -113,6 +121,11 @@ def messages() -> Recorder:
         ("heartbeat", {"timestamp": 1.5}),
         ("ack", {"epoch": 7, "tick": 2**33, "number": 300}),
         ("ack", {"epoch": 2**32 - 1, "tick": 2**62 - 1, "number": 0}),
+        ("numbered", {"number": 1, "name": "chat_message", "body": {"text": "once"}}),
+        ("numbered", {"number": 300, "name": "player_input", "body": {"place": 4}}),
+        ("numbered", {"number": 2**32 - 1, "name": "join_game", "body": {"gameId": "jungle"}}),
+        ("poll", {"session": "p1.a", "number": 1, "heard": 0, "wait": 0}),
+        ("poll", {"session": "p1.a", "number": 300, "heard": 299, "wait": 25}),
     ]
     for name, body in sent:
         room.messages.append({"hex": naive_client.pack(name, body).hex(), "name": name, "body": body})

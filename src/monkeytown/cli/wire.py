@@ -26,7 +26,7 @@ from monkeytown.client.mirror import Mirror, input_layout, is_snapshot
 from monkeytown.errors import FieldError, MonkeytownError, Refusal, StartError, WireError
 from monkeytown.position import Position
 from monkeytown.protocol.codec import BINARY, JSON
-from monkeytown.protocol.messages import FROM_CLIENT, FROM_SERVER, Ack, PlayerInput
+from monkeytown.protocol.messages import FROM_CLIENT, FROM_SERVER, Ack, ClientMessage, Numbered, PlayerInput
 from monkeytown.schema import Schema
 
 __all__ = ["wire"]
@@ -89,6 +89,12 @@ def _encode(text: str, schema: Schema | None) -> bytes:
     if kind in ("game_state", "private"):
         raise StartError(f"a {kind} is made from a room's tables, not from JSON")
     message = JSON.decode(text.encode())
+    if isinstance(message, Numbered):
+        return messages.encode_numbered(message.number, _packed(message.message, schema))
+    return _packed(message, schema)
+
+
+def _packed(message: ClientMessage, schema: Schema | None) -> bytes:
     if isinstance(message, Ack):
         return messages.encode_ack(message.epoch, message.tick, message.number)
     if not isinstance(message, PlayerInput):
@@ -149,9 +155,12 @@ class _Decoder:
             action = {name: getattr(record, name) for name in self.field_names}
             return {"type": "player_input", "payload": {"action": action, "number": number, "tick": tick}}
         message = BINARY.decode(data)
+        numbered = {}
+        if isinstance(message, Numbered):
+            numbered, message = {"seq": message.number}, message.message
         name = next(name for name, (_, shape) in FROM_CLIENT.items() if shape is type(message))
         payload = {key: value for key, value in msgspec.to_builtins(message).items() if value is not None}
-        return {"type": name, "payload": payload}
+        return {"type": name, **numbered, "payload": payload}
 
     def state(self, frame: bytes) -> dict[str, Any]:
         reader = Reader(frame[1:])
