@@ -49,6 +49,8 @@ export class Client extends Emitter {
     /** What to tell of a return once the server has answered a heartbeat: what came before was of a room that was left meanwhile. */
     #settling = null;
     #lastRefusal = null;
+    /** How many messages have not arrived and never will, since that was last told. */
+    #dropped = 0;
     #beaten = 0;
 
     constructor(url, options) {
@@ -136,18 +138,18 @@ export class Client extends Emitter {
         if (typeof playerId !== "string" || typeof name !== "string") throw new WireError("a welcome has a playerId and a name");
         if (this.#connection.isOpen) throw new WireError("a second welcome");
         const isNew = playerId !== this.id;
-        let lost = this.#session.welcomed(map, isNew);
+        this.#dropped += this.#session.welcomed(map, isNew);
         this.id = playerId;
         this.name = name;
         this.server = String(server ?? "");
         this.#connection.welcomed();
         const { recovered = false, resumed = null, gameId = null } = map;
         // What was kept for a room is of no use to one that is joined anew.
-        if (gameId === null) lost += this.#session.drop();
+        if (gameId === null) this.#dropped += this.#session.drop();
         for (const bytes of this.#session.kept) this.#connection.send(bytes);
         this.#beaten = -Infinity;
         if (this.#opening !== null) this.#opened();
-        else this.#resume({ resumed, recovered, lost }, gameId);
+        else this.#resume({ resumed, recovered }, gameId);
     }
 
     #opened() {
@@ -224,8 +226,10 @@ export class Client extends Emitter {
 
     #returned(how, room) {
         this.state = "open";
-        room?.emit("reconnected", how);
-        this.emit("reconnected", how);
+        const told = { ...how, lost: this.#dropped };
+        this.#dropped = 0;
+        room?.emit("reconnected", told);
+        this.emit("reconnected", told);
     }
 
     #finish(code, reason) {

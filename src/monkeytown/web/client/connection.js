@@ -228,6 +228,7 @@ export class Connection {
         const climber = this.#climber;
         this.#climber = null;
         this.#link.close(UNHEARD);
+        this.#judge(false);
         this.#hangUp();
         this.#link = climber;
         this.#climbAfter = Math.min(LONGEST_CLIMB, this.#climbAfter * CLIMB_LESS);

@@ -31,7 +31,8 @@ export class PollLink {
     /** The newest poll, if it is under way. */
     #current = null;
     #timer = null;
-    #aborter = new AbortController();
+    /** What ends the requests under way, those overtaken included. */
+    #aborters = new Set();
     #isOver = false;
     #failures = 0;
     /** Polls given up for newer ones since the last one that was answered. */
@@ -96,7 +97,7 @@ export class PollLink {
         this.#isOver = true;
         this.#current = null;
         clearTimeout(this.#timer);
-        this.#aborter.abort();
+        for (const aborter of this.#aborters) aborter.abort();
     }
 
     #fail(code, reason, refusal = null) {
@@ -157,18 +158,18 @@ export class PollLink {
         const at = performance.now();
         const poll = (this.#current = { at, isOrder });
         this.#startedAt = at;
-        let late = null;
-        const tooLate = new Promise((_, reject) => {
-            late = setTimeout(() => reject(new Error("no answer")), WAIT * 1000 + LATE);
-        });
+        const aborter = new AbortController();
+        this.#aborters.add(aborter);
+        const late = setTimeout(() => aborter.abort(new Error("no answer")), WAIT * 1000 + LATE);
         let answer;
         try {
-            answer = await Promise.race([this.#request(messages, { signal: this.#aborter.signal }), tooLate]);
+            answer = await this.#request(messages, { signal: aborter.signal });
         } catch (error) {
             if (poll === this.#current) this.#missed(error.message);
             return;
         } finally {
             clearTimeout(late);
+            this.#aborters.delete(aborter);
         }
         if (poll === this.#current) this.#answered(answer, performance.now() - at);
     }

@@ -1,0 +1,491 @@
+/** Polls, message by message: what each says and which answers count; falling back to them and climbing back from them. */
+
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, mock, test } from "node:test";
+
+import { Kind, Reader, decode, encode } from "../../src/monkeytown/web/client/wire.js";
+import { connect } from "../../src/monkeytown/web/monkeytown.js";
+import { framed } from "./encoder.mjs";
+import { joined as body, split } from "./links.mjs";
+import { field, schema, table } from "./schemas.mjs";
+import { FakeRoom, SPEC, connected, fakeNetwork, joined, settle, stopClock, watch } from "./server.mjs";
+
+const ONLY_POLLS = { transports: ["polling"] };
+const BOARD = schema([table("board", [field("cells", "enum", { count: 9 })], { capacity: 1, single: true })], { tickRate: 0 });
+
+let clock;
+let network;
+
+beforeEach(() => {
+    clock = stopClock();
+    network = fakeNetwork();
+});
+
+afterEach(() => clock.release());
+
+/** What a POST says, by kind: its maps, and bytes where there are none. */
+function said(post) {
+    const map = {};
+    for (const bytes of split(post.body)) {
+        const kind = bytes[0];
+        const rest = bytes.subarray(1);
+        const reader = new Reader(rest);
+        if (kind === Kind.ACK) map.ack = [reader.varint(), reader.varint64(), reader.varint()];
+        else if (kind === Kind.NUMBERED) (map.numbered ??= []).push([reader.varint(), decode(rest.subarray(reader.at + 1))]);
+        else if (kind === Kind.PLAYER_INPUT) map.input = [...rest];
+        else map[Object.keys(Kind).find((name) => Kind[name] === kind)] = decode(rest);
+    }
+    return map;
+}
+
+/** Answers a POST with messages, or with nothing. */
+async function answer(post, ...messages) {
+    const bytes = body(messages);
+    post.resolve({ status: messages.length > 0 ? 200 : 204, arrayBuffer: async () => bytes.buffer });
+    await settle();
+}
+
+async function refuse(post, status, text) {
+    const bytes = new TextEncoder().encode(text);
+    post.resolve({ status, arrayBuffer: async () => bytes.buffer });
+    await settle();
+}
+
+let counted = 0;
+
+function message(kind, map) {
+    const isNumbered = kind >= Kind.PLAYER_JOINED && kind <= Kind.ERROR;
+    return framed(kind, encode(map), isNumbered ? ++counted : undefined);
+}
+
+function welcome(session, how = {}) {
+    counted = how.number ?? 0;
+    return message(Kind.WELCOME, { playerId: "p1", name: "Ada", server: "monkeytown", session, ...how });
+}
+
+const DELTA = { recovered: true, resumed: "delta", received: 0, number: 1, gameId: "room-1" };
+
+/** The newest POST, once there are so many. */
+async function posted(count) {
+    for (let i = 0; i < 100 && network.posts.length < count; i++) await clock.pass(10);
+    assert.equal(network.posts.length, count, "posts");
+    return network.posts.at(-1);
+}
+
+/** A client in a room, by polls: the fourth is under way. */
+async function polled(server = new FakeRoom(), options = ONLY_POLLS) {
+    const connecting = connect("http://town.example/game/ws?x=1", {
+        name: "Ada",
+        WebSocket: network.WebSocket,
+        fetch: network.fetch,
+        ...options,
+    });
+    await answer(network.posts[0], welcome("secret"));
+    const client = await connecting;
+    const joining = client.join("jungle");
+    await answer(await posted(2), heartbeat());
+    const { spec } = server;
+    const state = server.model.snapshot();
+    await answer(await posted(3), message(Kind.SCHEMA, spec), message(Kind.PLAYER_JOINED, { id: "p1", name: "Ada" }), state);
+    const room = await joining;
+    return { client, room, server, post: await posted(4) };
+}
+
+function heartbeat(received = 0) {
+    return message(Kind.SERVER_HEARTBEAT, { timestamp: performance.now(), serverTime: 1, received });
+}
+
+describe("a poll", () => {
+    test("begins with a hello of its own, and goes to where the socket would be", async () => {
+        const { client } = await polled();
+        const [hello, join] = network.posts;
+        assert.deepEqual(
+            [hello.url, hello.method, hello.headers, client.transport],
+            ["http://town.example/game/poll?x=1", "POST", { "Content-Type": "application/octet-stream" }, "polling"],
+        );
+        assert.deepEqual(said(hello), { HELLO: { name: "Ada" } });
+        const { POLL, JOIN_GAME, ack } = said(join);
+        assert.deepEqual([POLL, JOIN_GAME, ack], [{ session: "secret", number: 1, wait: 0 }, { gameId: "jungle" }, [0, 0, 0]]);
+        assert.equal(network.sockets.length, 0);
+    });
+
+    test("says where the client is, and waits", async () => {
+        const { room, server, post } = await polled();
+        assert.deepEqual(said(post), { POLL: { session: "secret", number: 3, wait: 10 }, ack: [3, 1, 1] });
+        server.model.commit();
+        await answer(post, server.model.delta(1), message(Kind.GAME_EVENT, { event: "gong", data: 1 }));
+        assert.equal(room.tick, 2);
+        assert.deepEqual(said(await posted(5)).ack, [3, 2, 2]);
+        await clock.pass(9000);
+        assert.equal(network.posts.length, 5, "one at a time");
+        await answer(network.posts[4]);
+        assert.ok(said(await posted(6)).HEARTBEAT, "and a heartbeat now and then");
+    });
+
+    test("is overtaken by one that has something to say; what it brings then is not taken", async () => {
+        const { room, server, post } = await polled();
+        await clock.pass(300);
+        assert.equal(room.input({ turn: 1 }), 1);
+        assert.equal(network.posts.length, 5, "at once: the last one has waited for long");
+        const second = network.posts[4];
+        assert.deepEqual([said(second).POLL.number, said(second).input], [4, [0x34, 0x12, 1, 1, 254, 0]]);
+        server.model.commit();
+        await answer(post, server.model.delta(1), message(Kind.GAME_EVENT, { event: "gong", data: 1 }));
+        assert.equal(room.tick, 1, "an older one");
+        await answer(second, server.model.delta(1), framed(Kind.GAME_EVENT, encode({ event: "gong", data: 1 }), 2));
+        assert.equal(room.tick, 2);
+        counted = 2;
+        assert.equal(said(await posted(6)).input, undefined);
+    });
+
+    test("has the newest input only, and they come no more often than answers can", async () => {
+        const { room } = await polled();
+        await clock.pass(20);
+        for (let i = 0; i < 100; i++) {
+            room.input({ turn: (i % 3) - 1 });
+            await clock.pass(10);
+        }
+        const count = network.posts.length - 4;
+        assert.ok(count >= 2 && count <= 5, `${count} in a second without any answer`);
+        const last = said(network.posts.at(-1));
+        assert.ok(last.HEARTBEAT, "it asks whether there is anybody");
+        await answer(network.posts.at(-1), heartbeat());
+        for (let i = 0; i < 100; i++) {
+            room.input({ turn: (i % 3) - 1 });
+            if (i % 5 === 4) await answer(network.posts.at(-1), heartbeat());
+            await clock.pass(10);
+        }
+        const more = network.posts.length - 4 - count;
+        assert.ok(more >= 15 && more <= 22, `${more} in a second with answers`);
+    });
+
+    test("says numbered messages at once and again until they have arrived", async () => {
+        const { room } = await polled(new FakeRoom(BOARD));
+        assert.deepEqual([room.chat("a"), network.posts.length], [true, 5]);
+        assert.deepEqual([room.input({ place: 1 }), room.input({ place: 2 }), network.posts.length], [1, 2, 5]);
+        const second = await posted(6);
+        const all = [
+            [1, { text: "a" }],
+            [2, { place: 1 }],
+            [3, { place: 2 }],
+        ];
+        assert.deepEqual([said(network.posts[4]).numbered, said(second).numbered], [all.slice(0, 1), all]);
+        await answer(second, heartbeat(2));
+        const third = await posted(7);
+        assert.deepEqual([said(third).numbered, said(third).HEARTBEAT !== undefined], [all.slice(2), true]);
+        await answer(third, heartbeat(3));
+        assert.equal(said(await posted(8)).numbered, undefined);
+    });
+
+    test("with an order is not overtaken", async () => {
+        const { client, room } = await polled();
+        room.leave();
+        const leaving = network.posts.at(-1);
+        assert.deepEqual([said(leaving).POLL.wait, said(leaving).LEAVE_GAME], [0, {}]);
+        client.join("jungle").catch(() => {});
+        await clock.pass(500);
+        assert.equal(network.posts.length, 5);
+        await answer(leaving);
+        assert.deepEqual(said(await posted(6)).JOIN_GAME, { gameId: "jungle" });
+    });
+
+    test("that is lost is said again, with a higher number", async () => {
+        const { client, room } = await polled();
+        const seen = watch(client, "reconnecting");
+        room.chat("a");
+        network.posts.at(-1).reject(new TypeError("fetch failed"));
+        const second = await posted(6);
+        assert.deepEqual([said(second).POLL.number, said(second).numbered], [5, [[1, { text: "a" }]]]);
+        await refuse(second, 502, "<h1>Bad gateway</h1>");
+        await answer(await posted(7), heartbeat(1));
+        assert.deepEqual([said(await posted(8)).numbered, seen], [undefined, []]);
+    });
+
+    test("that is lost again and again is a loss: the session is resumed", async () => {
+        const { client, room, server } = await polled();
+        const seen = watch(client, "reconnecting", "reconnected");
+        for (let count = 4; count < 7; count++) (await posted(count)).reject(new TypeError("fetch failed"));
+        await settle();
+        assert.deepEqual([seen.length, seen[0][1].code, client.state], [1, 1006, "reconnecting"]);
+        room.chat("a");
+        const hello = await posted(7);
+        const resume = { session: "secret", number: 1, gameId: "room-1", epoch: 3, tick: 1 };
+        assert.deepEqual(said(hello), { HELLO: { name: "Ada", resume } });
+        server.model.commit();
+        await answer(hello, welcome("other", DELTA), Uint8Array.from([Kind.PRIVATE, 8]), server.model.delta(1));
+        assert.deepEqual([seen.at(-1)[1].resumed, room.tick], ["delta", 2]);
+        const next = said(await posted(8));
+        assert.deepEqual([next.POLL, next.numbered], [{ session: "other", number: 1, wait: 10 }, [[1, { text: "a" }]]]);
+    });
+
+    test("that is not answered at all is lost", async () => {
+        const { client } = await polled();
+        await clock.pass(15_100);
+        assert.equal(client.state, "open");
+        assert.equal(said(await posted(5)).POLL.number, 4);
+    });
+
+    test("of a session that is gone leads to another", async () => {
+        const { client, room, server, post } = await polled();
+        const seen = watch(room, "reconnecting", "reconnected");
+        room.chat("a");
+        await refuse(network.posts.at(-1), 410, '{"code":"AUTH-003","message":"This session is not known."}');
+        await refuse(post, 410, '{"code":"AUTH-003","message":"This session is not known."}');
+        assert.deepEqual([seen[0][0], seen[0][1].reason], ["reconnecting", "This session is not known."]);
+        const anew = { playerId: "p8", recovered: false, resumed: null, received: 0, number: 0, gameId: null };
+        await answer(await posted(6), welcome("new", anew), message(Kind.ERROR, { code: "AUTH-003", message: "no" }));
+        const join = await posted(7);
+        assert.deepEqual([said(join).JOIN_GAME, said(join).ack, said(join).numbered], [{ gameId: "room-1" }, [0, 0, 1], undefined]);
+        await answer(join, message(Kind.SCHEMA, SPEC), message(Kind.PLAYER_JOINED, { id: "p8", name: "Ada" }), server.model.snapshot());
+        assert.deepEqual([client.id, seen.at(-1)[1].lost, [...room.players.keys()]], ["p8", 1, ["p8"]]);
+    });
+
+    test("may bring the end", async () => {
+        for (const [code, state] of [
+            [4507, "closed"],
+            [4000, "reconnecting"],
+        ]) {
+            network = fakeNetwork();
+            const { client, post } = await polled();
+            const seen = watch(client, "close", "reconnecting");
+            await answer(post, message(Kind.CLOSE, { code, reason: "so" }), Uint8Array.from([0x43, 9]));
+            assert.deepEqual([client.state, seen[0][1].code, seen[0][1].reason], [state, code, "so"]);
+            client.close();
+            await clock.pass(6000);
+            assert.equal(network.posts.length, 4);
+        }
+    });
+
+    test("that breaks the wire is followed", async () => {
+        for (const bytes of [
+            [5, 1],
+            [2, Kind.CLOSE, 0x80],
+            [2, Kind.GAME_STATE, 9],
+        ]) {
+            network = fakeNetwork();
+            const { client, post } = await polled();
+            post.resolve({ status: 200, arrayBuffer: async () => Uint8Array.from(bytes).buffer });
+            const seen = watch(client, "reconnecting");
+            await settle();
+            assert.equal(seen[0][1].code, 4400);
+            client.close();
+        }
+    });
+
+    test("takes leave when the client is closed", async () => {
+        const { client } = await polled();
+        client.close();
+        assert.equal(network.posts[3].signal.aborted, true);
+        const last = said(await posted(5));
+        assert.deepEqual([last.LEAVE_GAME, last.POLL.wait, network.posts[4].keepalive], [{}, 0, true]);
+        await answer(network.posts[4], heartbeat());
+        await clock.pass(20_000);
+        assert.deepEqual([network.posts.length, client.state], [5, "closed"]);
+    });
+
+    test("goes on when a page's listener throws", async () => {
+        const { room, server, post } = await polled();
+        mock.method(globalThis, "queueMicrotask", () => {});
+        room.on("state", () => {
+            throw new Error("a bug of the page");
+        });
+        server.model.commit();
+        await answer(post, server.model.delta(1));
+        await posted(5);
+    });
+});
+
+describe("without a WebSocket", () => {
+    function connecting(options = {}) {
+        const { WebSocket, fetch } = network;
+        return connect("ws://town.example/ws", { WebSocket, fetch, ...options });
+    }
+
+    test("that opens, twice in a row, it is polled", async () => {
+        const opening = connecting();
+        network.sockets[0].drop();
+        await clock.pass(500);
+        network.sockets[1].drop();
+        await answer(await posted(1), welcome("secret"));
+        assert.equal((await opening).transport, "polling");
+    });
+
+    test("that is welcomed in time, it is polled", async () => {
+        const opening = connecting();
+        network.sockets[0].accept();
+        await clock.pass(4600);
+        assert.equal(network.sockets[0].closed.code, 4408);
+        await answer(await posted(1), welcome("secret"));
+        assert.equal((await opening).transport, "polling");
+    });
+
+    test("class, it is polled", async () => {
+        const opening = connecting({ WebSocket: undefined });
+        if (globalThis.WebSocket !== undefined) return;
+        await answer(await posted(1), welcome("secret"));
+        const client = await opening;
+        assert.equal(client.transport, "polling");
+        await clock.pass(20_000);
+        client.close();
+    });
+
+    test("nor polls it fails, with the server's words if there are any", async () => {
+        for (const [respond, expected] of [
+            [(post) => refuse(post, 403, '{"code":"AUTH-002","message":"This origin may not connect."}'), { code: "AUTH-002" }],
+            [(post) => refuse(post, 503, '{"code":"SYS-002","message":"The server is shutting down."}'), { code: "SYS-002" }],
+            [(post) => refuse(post, 502, "oh"), /cannot connect .* HTTP 502/],
+            [(post) => refuse(post, 404, "[]"), /HTTP 404/],
+            [(post) => post.reject(new TypeError("fetch failed")), /fetch failed/],
+        ]) {
+            network = fakeNetwork();
+            const opening = assert.rejects(connecting(), expected);
+            network.sockets[0].drop();
+            await clock.pass(500);
+            network.sockets[1].accept("another");
+            await respond(await posted(1));
+            await opening;
+        }
+    });
+
+    test("at first, but with a server that refuses, it is not tried again", async () => {
+        const opening = assert.rejects(connecting(), /4508/);
+        network.sockets[0].accept();
+        network.sockets[0].drop(4508);
+        await opening;
+        assert.deepEqual([network.posts.length, network.sockets.length], [0, 1]);
+    });
+
+    test("after a loss it is polled, and after that fails as well, a WebSocket is tried again", async () => {
+        const { client, socket, room, server } = await joined(network);
+        socket.drop();
+        for (const count of [2, 3]) {
+            for (let i = 0; i < 300 && network.sockets.length < count; i++) await clock.pass(10);
+            network.sockets[count - 1].drop();
+        }
+        for (let i = 0; i < 300 && network.posts.length < 1; i++) await clock.pass(10);
+        assert.equal(said(network.posts[0]).HELLO.resume.tick, 1);
+        network.posts[0].reject(new TypeError("fetch failed"));
+        for (let i = 0; i < 600 && network.sockets.length < 4; i++) await clock.pass(10);
+        const again = network.sockets[3];
+        again.welcome("p1", DELTA);
+        server.tick(again);
+        assert.deepEqual([client.transport, room.tick], ["websocket", 2]);
+    });
+});
+
+describe("climbing back to a WebSocket", () => {
+    /** In a room by polls, where both would do. */
+    async function below() {
+        const connecting = connect("ws://town.example/ws", { name: "Ada", WebSocket: network.WebSocket, fetch: network.fetch });
+        network.sockets[0].drop();
+        await clock.pass(500);
+        network.sockets[1].drop();
+        for (let i = 0; i < 100 && network.posts.length < 1; i++) await clock.pass(10);
+        await answer(network.posts[0], welcome("secret"));
+        const client = await connecting;
+        const joining = client.join("jungle");
+        const server = new FakeRoom();
+        await answer(await posted(2), message(Kind.SCHEMA, SPEC), message(Kind.PLAYER_JOINED, { id: "p1", name: "Ada" }), server.model.snapshot());
+        return { client, room: await joining, server };
+    }
+
+    /** The next WebSocket, while polls are answered. */
+    async function climber(count) {
+        for (let i = 0; i < 20_000 && network.sockets.length < count; i += 100) {
+            await clock.pass(100);
+            await answer(network.posts.at(-1));
+        }
+        assert.equal(network.sockets.length, count, "tries");
+        return network.sockets.at(-1);
+    }
+
+    test("goes on with the same session, room and state", async () => {
+        const { client, room, server } = await below();
+        const seen = watch(client, "reconnecting", "reconnected");
+        const socket = await climber(3);
+        assert.equal(client.transport, "polling");
+        server.model.commit();
+        await answer(await posted(network.posts.length), server.model.delta(1));
+        room.chat("a");
+        socket.accept();
+        const count = network.posts.length;
+        assert.equal(network.posts.at(-1).signal.aborted, true);
+        const resume = { session: "secret", number: 1, gameId: "room-1", epoch: 3, tick: 2 };
+        assert.deepEqual(socket.takeMaps(Kind.HELLO), [{ name: "Ada", resume }]);
+        assert.deepEqual([client.state, room.input({}), room.chat("b")], ["open", 0, true]);
+        socket.number = 1;
+        socket.say(Kind.WELCOME, { playerId: "p1", name: "Ada", server: "", session: "other", ...DELTA, received: 1 });
+        assert.deepEqual(socket.takeNumbered(), [[2, Kind.CHAT_MESSAGE, { text: "b" }]]);
+        server.tick(socket);
+        assert.deepEqual([client.transport, room.tick, room.input({})], ["websocket", 3, 1]);
+        assert.deepEqual(
+            seen.map(([event, { resumed }]) => [event, resumed]),
+            [["reconnected", "delta"]],
+        );
+        await clock.pass(3000);
+        assert.equal(network.posts.length, count);
+    });
+
+    test("is tried every now and then, and given up for the while if nothing comes through", async () => {
+        const { client, room } = await below();
+        const seen = watch(client, "reconnecting");
+        (await climber(3)).drop();
+        await climber(4); // does not open at all
+        const fifth = await climber(5);
+        assert.deepEqual([network.sockets[3].closed.code, seen], [4408, []]);
+        fifth.accept();
+        await clock.pass(4100);
+        assert.deepEqual([fifth.closed.code, seen.length], [4408, 1]);
+        await clock.pass(600);
+        await answer(network.posts.at(-1), welcome("other", DELTA));
+        assert.deepEqual([client.state, client.transport, room.open], ["open", "polling", true]);
+        for (let i = 0; i < 400; i++) {
+            await clock.pass(100);
+            await answer(network.posts.at(-1));
+        }
+        assert.equal(network.sockets.length, 5, "less often from now on");
+    });
+
+    test("waits for orders to be done", async () => {
+        const { client, room } = await below();
+        const socket = await climber(3);
+        room.leave();
+        socket.accept();
+        assert.deepEqual([socket.closed.code, socket.sent], [4408, []]);
+        await clock.pass(100);
+        client.close();
+    });
+
+    test("sees to a room that was left or joined meanwhile", async () => {
+        const { client, room, server } = await below();
+        const socket = await climber(3);
+        socket.accept();
+        room.leave();
+        const joining = client.join("jungle");
+        socket.number = 1;
+        const how = { ...DELTA, playerId: "p1", name: "Ada", server: "", session: "other" };
+        socket.say(Kind.WELCOME, how);
+        assert.deepEqual([socket.take(Kind.LEAVE_GAME).length, socket.take(Kind.JOIN_GAME).length], [1, 0]);
+        socket.say(Kind.SERVER_HEARTBEAT, { timestamp: 0, serverTime: 0, received: 0 });
+        assert.deepEqual(socket.takeMaps(Kind.JOIN_GAME), [{ gameId: "jungle" }]);
+        server.admit(socket);
+        assert.notEqual(await joining, room);
+    });
+
+    test("is not tried where only polls are wanted, nor when the client is closed", async () => {
+        const { client } = await polled();
+        await clock.pass(20_000);
+        assert.equal(network.sockets.length, 0);
+        client.close();
+        network = fakeNetwork();
+        const other = await below();
+        const socket = await climber(3);
+        other.client.close();
+        assert.equal(socket.closed.code, 4408);
+    });
+});
+
+test("a socket is preferred", async () => {
+    const { client } = await connected(network);
+    assert.deepEqual([client.transport, network.posts.length], ["websocket", 0]);
+});
