@@ -406,6 +406,7 @@ describe("climbing back to a WebSocket", () => {
         assert.equal(client.transport, "polling");
         server.model.commit();
         await answer(await posted(network.posts.length), server.model.delta(1));
+        await clock.pass(60);
         room.chat("a");
         socket.accept();
         const count = network.posts.length;
