@@ -85,9 +85,7 @@ class Soak:
         for member in self.room.touched:
             self.room.private(member, None)
         for member in self.room.notified:
-            events = member.outbox.since(member.outbox.first - 1) or []
-            self.told += len(events)
-            member.outbox.acknowledge(member.outbox.last)
+            self.told += len(member.take_mail())
         self.room.notified.clear()
 
 

@@ -98,6 +98,7 @@ class Refusal(MonkeytownError):
 ERROR_CODES: dict[str, str] = {
     "AUTH-001": "The token was refused.",
     "AUTH-002": "This origin may not connect.",
+    "AUTH-003": "The session is over, or was never yours.",
     "GAME-001": "There is no such game or room.",
     "GAME-002": "The room is full.",
     "GAME-003": "You are not in a game.",
@@ -114,6 +115,8 @@ ERROR_CODES: dict[str, str] = {
     "WS-007": "Too many pings.",
     "WS-008": "Too many connections from this address.",
     "WS-009": "The first message did not come in time.",
+    "WS-010": "You acknowledge what you were not sent.",
+    "WS-011": "A numbered message is missing.",
     "INPUT-001": "The input is malformed.",
     "INPUT-002": "The input belongs to another schema.",
     "INPUT-003": "Too many inputs.",

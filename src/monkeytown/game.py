@@ -35,10 +35,12 @@ HOOKS = (
     "on_message",
     "on_chat",
     "on_tick",
+    "on_drop",
+    "on_resume",
     "on_leave",
     "on_dispose",
 )
-_RESERVED = ("on_auth", "on_drop", "on_resume", "save", "load")
+_RESERVED = ("on_auth", "save", "load")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -81,6 +83,8 @@ class Player:
         """What others see: one printable line of at most 24 characters, not unique."""
         self.number = number
         """Counts the players of this room from 1; owns the rows of tables (`spawn(owner=player.number)`)."""
+        self.connected = True
+        """False from `on_drop` to `on_resume` or `on_leave`: the connection is lost and the seat is kept."""
         self._stage = stage
         self._entity: Any = None
         self._focus: Row | tuple[float, float] | None = None
@@ -216,6 +220,8 @@ class Game:
     """What a player sees: None or `everything()`, or `area(radius, table, …)` for what is around its entity."""
     max_players: int = 0
     """How many may be in the room; 0: no limit. Whoever comes later plays in another room."""
+    seat_seconds: float | None = None
+    """Seconds for which a player's seat is kept once its connection is lost; 0: not at all. None: as the server is set."""
 
     players: Players
     """Who is in the room."""
@@ -273,8 +279,14 @@ class Game:
     def on_tick(self, dt: float, /) -> None:
         """Moves the game by `dt` seconds, which is always 1 / tick_rate. Not called when tick_rate is 0."""
 
+    def on_drop(self, player: Player, /) -> None:
+        """A player's connection is lost; the player stays in `self.players`, and may be back in a moment."""
+
+    def on_resume(self, player: Player, /) -> None:
+        """A player whose connection was lost is back."""
+
     def on_leave(self, player: Player, /) -> None:
-        """A player has left and is no longer in `self.players`.
+        """A player has left, or did not come back in time, and is no longer in `self.players`.
 
         Unless overridden, this despawns the player's entity.
         """
@@ -322,6 +334,11 @@ def _check_numbers(cls: type[Game]) -> None:
         raise SchemaError(
             f"{cls.__name__}.max_players is {cls.max_players!r}: use a whole number, 0 for no limit"
         )
+    seconds = cls.seat_seconds
+    if seconds is not None and (
+        isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds >= 0
+    ):
+        raise SchemaError(f"{cls.__name__}.seat_seconds is {seconds!r}: use seconds from 0 on, or None")
 
 
 def _check_inputs(cls: type[Game]) -> None:

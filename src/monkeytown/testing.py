@@ -255,10 +255,8 @@ class TestedPlayer:
                 self._entity = told.entity
 
     def _take_events(self) -> None:
-        for number, type, payload in self._member.outbox.since(self._cursor.number) or ():
-            self._cursor.number = number
+        for type, payload in self._member.take_mail():
             self._take_event(type, msgspec.msgpack.decode(payload))
-        self._member.outbox.acknowledge(self._cursor.number)
 
     def _take_event(self, type: str, payload: dict[str, Any]) -> None:
         if type == "game_event":

@@ -111,9 +111,34 @@ def test_malformed_acknowledgements_are_left_to_the_codec(make: Any, message: by
 
 def test_the_newest_read_number_only_grows(make: Any) -> None:
     player = make()
-    player.receive(ack(1, 1, 5), ack(1, 1, 3))
+    for number in range(1, 6):
+        player.append(b"news", number=number)
+    player.receive(ack(0, 0, 5), ack(0, 0, 3))
     assert player.acked_number == 5
     assert player.messages == []
+
+
+def test_numbers_of_former_connections_count(make: Any) -> None:
+    player = make()
+    player.count_from(7)
+    player.receive(ack(0, 0, 7))
+    assert (player.acked_number, player.messages) == (7, [])
+    player.append(b"news", number=8)
+    player.receive(ack(0, 0, 8))
+    assert (player.acked_number, player.messages) == (8, [])
+
+
+@pytest.mark.parametrize(
+    ("epoch", "tick", "number"), [(1, 0, 0), (0, 1, 0), (0, 0, 1), (0, 0, 2**32), (0, 2**62, 0)]
+)
+def test_what_was_never_sent_is_not_acknowledged(make: Any, epoch: int, tick: int, number: int) -> None:
+    player = make()
+    player.receive(ack(epoch, tick, number))
+    assert player.acked_number == 0
+    assert player.messages == [ack(epoch, tick, number)]
+    if number < 2**32:
+        assert player.acknowledge(epoch, tick, number) is False
+        assert player.acked_number == 0
 
 
 def test_messages_wait_until_they_are_flushed_and_keep_their_order(make: Any) -> None:

@@ -10,11 +10,15 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
+import httpx
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.frames import Frame, Opcode
 from websockets.typing import Subprotocol
 
+from monkeytown._core.wire import Reader
+from monkeytown.client import messages
+from monkeytown.readers.polling import blobs
 from monkeytown.server.app import RunningServer
 
 PATIENCE = 10.0  # seconds; nothing here takes more than a moment
@@ -107,6 +111,78 @@ async def binary_client(server: RunningServer, **options: Any) -> AsyncIterator[
         socket_url(server), subprotocols=[Subprotocol("monkeytown.1")], **options
     ) as connection:
         yield BinaryClient(connection)
+
+
+class PollClient:
+    """Speaks `monkeytown.1` by POST /poll."""
+
+    def __init__(self, server: RunningServer, http: httpx.AsyncClient) -> None:
+        self.server = server
+        self.http = http
+        self.token = ""
+        self.polls = 0
+        self.heard = 0
+        self.number = 0
+        self.waiting: list[messages.Message] = []
+
+    async def post(self, body: bytes, **headers: str) -> httpx.Response:
+        headers = {"Content-Type": "application/octet-stream"} | {
+            name.replace("_", "-"): value for name, value in headers.items()
+        }
+        return await self.http.post("/poll", content=body, headers=headers)
+
+    async def open(self, *said: bytes, **hello: Any) -> dict[str, Any]:
+        """Opens a polling connection; returns the welcome."""
+        self.polls = self.heard = 0
+        response = await self.post(blobs([bytes((0x01,)) + msgspec.msgpack.encode(hello), *said]))
+        assert response.status_code == 200, response.text
+        self.take(response.content)
+        welcome: dict[str, Any] = msgspec.to_builtins(self.next("welcome"))
+        self.token = welcome["session"]
+        return welcome
+
+    async def poll(self, *said: bytes, wait: float = 0.0) -> httpx.Response:
+        """One poll whose response is applied, if it is still the newest."""
+        self.polls += 1
+        number = self.polls
+        about = {"session": self.token, "number": number, "heard": self.heard, "wait": wait}
+        response = await self.post(blobs([bytes((0x09,)) + msgspec.msgpack.encode(about), *said]))
+        if response.status_code in (200, 204) and number == self.polls:
+            self.take(response.content)
+            self.heard = number
+        return response
+
+    def take(self, content: bytes) -> None:
+        reader = Reader(content)
+        while reader.remaining:
+            message = messages.decode(reader.raw(reader.varint()))
+            if message.number:
+                if message.number <= self.number:
+                    continue
+                assert message.number == self.number + 1
+                self.number = message.number
+            self.waiting.append(message)
+
+    def next(self, kind: str) -> Any:
+        """The next message of a kind that has come; None if none has."""
+        for place, message in enumerate(self.waiting):
+            if message.type == kind:
+                del self.waiting[: place + 1]
+                return message.payload
+        return None
+
+    async def until(self, kind: str) -> Any:
+        """The same, polling until one comes."""
+        async with asyncio.timeout(PATIENCE):
+            while (payload := self.next(kind)) is None:
+                await self.poll(wait=1.0)
+            return payload
+
+
+@asynccontextmanager
+async def poll_client(server: RunningServer) -> AsyncIterator[PollClient]:
+    async with httpx.AsyncClient(base_url=server.url, timeout=3 * PATIENCE) as http:
+        yield PollClient(server, http)
 
 
 class End(NamedTuple):

@@ -24,6 +24,7 @@ from tests.readers.clients import (
     bare,
     binary_client,
     empty,
+    eventually,
     json_client,
     request,
     socket_url,
@@ -120,15 +121,58 @@ async def test_pings_are_answered_and_a_close_is_a_clean_one(server: RunningServ
     await empty(server)
 
 
-async def test_a_lost_connection_leaves_its_room(server: RunningServer) -> None:
-    async with json_client(server) as stays:
+async def test_a_lost_connection_leaves_its_room_when_seats_are_not_kept(serve: Serve) -> None:
+    async with serve(seat_seconds=0) as server, json_client(server) as stays:
         await stays.join("dots")
         async with json_client(server) as leaves:
             await leaves.join("dots")
             await stays.next("player_joined")
             leaves.connection.transport.abort()
         await stays.next("player_left")
+
+
+async def test_a_lost_connection_keeps_its_seat_and_goes_on(server: RunningServer) -> None:
+    async with json_client(server) as stays:
+        await stays.join("dots")
+        async with json_client(server) as lost:
+            await lost.say("hello", name="Ada")
+            welcome = await lost.next("welcome")
+            state = await lost.join("dots")
+            await lost.say("player_input", action={"by": 5}, number=1)
+            while (await lost.next("private")).get("input") != 1:
+                pass
+            number = lost.numbers[-1]
+            await stays.say("chat_message", text="still there?")
+            lost.connection.transport.abort()
+        room = server.rooms.rooms[state["gameId"]].room
+        member = room.members[welcome["playerId"]]
+        await eventually(lambda: not member.player.connected)
+        async with json_client(server) as back:
+            has = {"gameId": state["gameId"], "epoch": state["epoch"], "tick": state["tick"]}
+            await back.say("hello", resume={"session": welcome["session"], "number": number, **has})
+            again = await back.next("welcome")
+            assert (again["playerId"], again["recovered"], again["resumed"]) == (
+                welcome["playerId"],
+                True,
+                "delta",
+            )
+            assert (await back.next("game_event"))["data"]["text"] == "still there?"
+            delta = await back.next("game_state")
+            assert delta["base"] == state["tick"]
+            assert delta["tables"]["dots"]["set"]
+            assert (await back.next("private"))["input"] == 1
+            assert member.player.connected
+
+
+@pytest.mark.parametrize(("code", "stays"), [(1000, False), (1001, True), (4400, True)])
+async def test_who_closes_with_1000_has_left(server: RunningServer, code: int, stays: bool) -> None:
+    async with binary_client(server) as client:
+        await client.say(0x02, gameId="dots")
+        await client.next(0x43)
+        (hosted,) = server.rooms.rooms.values()
+        await client.connection.close(code)
     await empty(server)
+    assert len(hosted.room.members) == stays
 
 
 @pytest.mark.parametrize(

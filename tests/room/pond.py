@@ -140,11 +140,12 @@ def joined(room: Room, *names: str) -> list[Member]:
     return [room.members[name] for name in names]
 
 
-def told(member: Member, since: int = 0) -> list[tuple[str, Any]]:
-    """The events of a member as (type, payload)."""
-    events = member.outbox.since(since)
-    assert events is not None
-    return [(event.type, msgspec.msgpack.decode(event.payload)) for event in events]
+def told(member: Member) -> list[tuple[str, Any]]:
+    """What a member was told, as (type, payload). It stays in its mail."""
+    mail = member.take_mail()
+    for news in mail:
+        member.tell(news)
+    return [(news.type, msgspec.msgpack.decode(news.payload)) for news in mail]
 
 
 def game_events(member: Member) -> list[tuple[str, Any]]:

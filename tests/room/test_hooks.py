@@ -39,7 +39,7 @@ def test_the_line_is_the_games_last_one() -> None:
 
 
 def test_our_own_lines_are_not_the_games() -> None:
-    source = "from monkeytown.room.outbox import packed\ndef hook():\n    packed({'x': 2**70})\n"
+    source = "from monkeytown.room.mail import packed\ndef hook():\n    packed({'x': 2**70})\n"
     error = fail_of(game_from(source, "/games/mine.py")["hook"])
     assert (error.file, error.line) == ("/games/mine.py", 3)
 

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from monkeytown.runtime.host import Host
+from monkeytown.runtime.limits import Limits
+from monkeytown.runtime.sessions import Sessions
 from tests.runtime.stage import Client, Clock, make_host
 
 
@@ -22,8 +24,14 @@ def host(clock: Clock) -> Host:
 
 
 @pytest.fixture
-def client(host: Host, clock: Clock) -> Callable[..., Client]:
-    def make(**options: Any) -> Client:
-        return Client(host, clock, **options)
+def sessions(host: Host, clock: Clock) -> Sessions:
+    return Sessions(host, Limits(), now=clock.seconds)
+
+
+@pytest.fixture
+def client(host: Host, clock: Clock, sessions: Sessions) -> Callable[..., Client]:
+    def make(*, limits: Limits | None = None, **options: Any) -> Client:
+        shared = None if limits is not None else sessions
+        return Client(host, clock, limits=limits, sessions=shared, **options)
 
     return make

@@ -9,13 +9,14 @@ from typing import Any
 import msgspec
 
 from monkeytown import Entity, Game, Input, Player, Refusal, fixed, table, uint
+from monkeytown.position import Position
 from monkeytown.protocol.codec import BINARY, JSON, Codec
 from monkeytown.room.member import Member
 from monkeytown.room.room import Room
 from monkeytown.runtime.host import Audience, Host, HostedRoom
 from monkeytown.runtime.limits import Limits
 from monkeytown.runtime.metrics import Traffic
-from monkeytown.runtime.sessions import Session
+from monkeytown.runtime.sessions import Sessions
 from monkeytown.runtime.ticker import SECOND, Ticker
 
 
@@ -155,9 +156,23 @@ class Client:
     """A session's link that keeps what it is sent, decoded."""
 
     def __init__(
-        self, host: Host, clock: Clock, *, codec: Codec = JSON, limits: Limits | None = None
+        self,
+        host: Host,
+        clock: Clock,
+        *,
+        codec: Codec = JSON,
+        limits: Limits | None = None,
+        sessions: Sessions | None = None,
     ) -> None:
         self.codec = codec
+        self.clock = clock
+        if sessions is None:
+            sessions = Sessions(host, limits or Limits(), now=clock.seconds)
+        self.sessions = sessions
+        self.last_received = clock.seconds()
+        self.acked_number = 0
+        self.position: Position | None = None
+        """Where it entered the room."""
         self.sent: list[tuple[str, Any]] = []
         self.numbers: list[int] = []
         self.closed: tuple[int, str] | None = None
@@ -165,7 +180,7 @@ class Client:
         self.acknowledged: list[tuple[int | None, int, int]] = []
         self.inputs_seen: list[int] = []
         self.flushes = 0
-        self.session = Session(host, self, limits or Limits(), now=clock.seconds)
+        self.session = self.sessions.begin(self)
 
     # The link
 
@@ -178,17 +193,28 @@ class Client:
         if "seq" in envelope:
             self.numbers.append(envelope["seq"])
 
+    def send_numbered(self, message: bytes, number: int) -> None:
+        self.send(message)
+
+    def count_from(self, number: int) -> None:
+        self.acked_number = number
+
     def flush(self) -> None:
         self.flushes += 1
 
-    def enter(self, hosted: HostedRoom, member: Member) -> None:
+    def enter(self, hosted: HostedRoom, member: Member, position: Position | None = None) -> None:
         self.entered = hosted
+        self.position = position
 
     def leave(self) -> None:
         self.entered = None
 
-    def acknowledge(self, epoch: int | None, tick: int, number: int) -> None:
+    def acknowledge(self, epoch: int | None, tick: int, number: int) -> bool:
         self.acknowledged.append((epoch, tick, number))
+        if number > max(self.numbers, default=0):
+            return False
+        self.acked_number = max(number, self.acked_number)
+        return True
 
     def seen(self, number: int) -> None:
         self.inputs_seen.append(number)
@@ -198,8 +224,20 @@ class Client:
 
     # The test's side
 
-    def say(self, kind: str, **payload: Any) -> None:
-        self.session.receive(msgspec.json.encode({"type": kind, "payload": payload}))
+    def say(self, kind: str, seq: int | None = None, **payload: Any) -> None:
+        self.last_received = self.clock.seconds()
+        about = {} if seq is None else {"seq": seq}
+        self.session.receive(msgspec.json.encode({"type": kind, "payload": payload, **about}))
+
+    @property
+    def welcome(self) -> dict[str, Any]:
+        """The newest."""
+        newest: dict[str, Any] = self.got("welcome")[-1]
+        return newest
+
+    def lose(self) -> None:
+        """The connection is lost."""
+        self.session.lost(self)
 
     def join(self, game_id: str) -> HostedRoom:
         self.say("join_game", gameId=game_id)

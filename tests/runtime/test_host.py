@@ -239,7 +239,7 @@ class TestEmptyRooms:
     def test_after_the_last_player_the_room_ends(self, clock: Clock, client: Make, host: Host) -> None:
         player = client()
         hosted = player.join("dots")
-        player.session.lost()
+        player.session.lost(player, for_good=True)
         clock.run(9)
         host.sweep()
         assert hosted.room.id in host.rooms
@@ -265,7 +265,7 @@ class TestEmptyRooms:
             for game in ("dots", "turns"):
                 player = Client(host, clock)
                 player.join(game)
-                player.session.lost()
+                player.session.lost(player, for_good=True)
             host.sweep()
         assert host.rooms == {}
         assert clock.ticker.next_deadline is None

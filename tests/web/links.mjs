@@ -91,20 +91,21 @@ class PolledLink extends Link {
     newest = 0;
     statesAt = -Infinity;
     #waiting = null;
+    /** What is not numbered and was not heard yet; and how far the client is once it has the newest answer. */
     #said = [];
+    #answer = null;
     #end = null;
 
     /** `respond` takes a status and messages. */
-    poll({ number, wait }, messages, respond) {
+    poll({ number, heard, wait }, messages, respond) {
         if (this.isOver) return refuse(respond, 410, "AUTH-003");
         if (number <= this.newest) {
-            // Where it says that its client is, the client was.
-            for (const bytes of messages) if (bytes[0] !== Kind.ACK) this.town.take(this, bytes);
+            for (const bytes of messages) this.town.take(this, bytes);
             return respond(204, []);
         }
         this.newest = number;
         this.#respond(204, []);
-        this.#said = [];
+        this.#settle(heard);
         this.#waiting = { respond };
         const waiting = this.#waiting;
         for (const bytes of messages) this.town.take(this, bytes);
@@ -116,6 +117,14 @@ class PolledLink extends Link {
         this.#waiting = { respond };
         this.town.take(this, hello);
         this.wake();
+    }
+
+    #settle(heard) {
+        const answer = this.#answer;
+        this.#answer = null;
+        if (answer === null || heard < answer.poll) return;
+        this.#said.splice(0, answer.said);
+        Object.assign(this, answer.reached);
     }
 
     #respond(status, messages) {
@@ -132,18 +141,20 @@ class PolledLink extends Link {
         this.say(framed(Kind.SERVER_HEARTBEAT, encode(map)));
     }
 
-    acknowledge(epoch, tick, number) {
-        this.number = number;
-        this.tick = epoch === this.town.model.epoch ? tick : 0;
+    acknowledge() {
+        this.town.violated("polls say what was heard");
     }
 
     wake() {
         if (this.#waiting === null || this.town.isQuiet) return;
         const now = performance.now();
         const hasStates = now - this.statesAt >= STATES_EVERY;
+        const { number, tick, isReset } = this;
         const news = this.player === null ? [] : this.town.news(this, hasStates);
         const messages = [...this.#said, ...news];
-        this.#said = [];
+        const reached = { number: this.number, tick: this.tick, isReset: this.isReset };
+        Object.assign(this, { number, tick, isReset });
+        if (messages.length > 0) this.#answer = { poll: this.newest, said: this.#said.length, reached };
         if (messages.some((bytes) => bytes[0] === Kind.GAME_STATE)) this.statesAt = now;
         if (this.#end !== null) messages.push(this.#end);
         if (messages.length > 0) this.#respond(200, messages);
@@ -188,6 +199,7 @@ export function fetched(town, url, { method, headers, body, signal }) {
 
 function arrived(town, messages, respond) {
     const [first, ...rest] = messages;
+    if (messages.reduce((sum, { length }) => sum + length, 0) > 16_000) town.violated("a poll that is too large");
     if (first[0] === Kind.HELLO) {
         if (rest.length > 0) town.violated("more than a hello");
         new PolledLink(town).open(first, respond);

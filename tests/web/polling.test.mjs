@@ -30,8 +30,7 @@ function said(post) {
         const kind = bytes[0];
         const rest = bytes.subarray(1);
         const reader = new Reader(rest);
-        if (kind === Kind.ACK) map.ack = [reader.varint(), reader.varint64(), reader.varint()];
-        else if (kind === Kind.NUMBERED) (map.numbered ??= []).push([reader.varint(), decode(rest.subarray(reader.at + 1))]);
+        if (kind === Kind.NUMBERED) (map.numbered ??= []).push([reader.varint(), decode(rest.subarray(reader.at + 1))]);
         else if (kind === Kind.PLAYER_INPUT) map.input = [...rest];
         else map[Object.keys(Kind).find((name) => Kind[name] === kind)] = decode(rest);
     }
@@ -104,18 +103,18 @@ describe("a poll", () => {
             ["http://town.example/game/poll?x=1", "POST", { "Content-Type": "application/octet-stream" }, "polling"],
         );
         assert.deepEqual(said(hello), { HELLO: { name: "Ada" } });
-        const { POLL, JOIN_GAME, ack } = said(join);
-        assert.deepEqual([POLL, JOIN_GAME, ack], [{ session: "secret", number: 1, wait: 0 }, { gameId: "jungle" }, [0, 0, 0]]);
+        const { POLL, JOIN_GAME } = said(join);
+        assert.deepEqual([POLL, JOIN_GAME], [{ session: "secret", number: 1, heard: 0, wait: 0 }, { gameId: "jungle" }]);
         assert.equal(network.sockets.length, 0);
     });
 
     test("says where the client is, and waits", async () => {
         const { room, server, post } = await polled();
-        assert.deepEqual(said(post), { POLL: { session: "secret", number: 3, wait: 10 }, ack: [3, 1, 1] });
+        assert.deepEqual(said(post), { POLL: { session: "secret", number: 3, heard: 2, wait: 10 } });
         server.model.commit();
         await answer(post, server.model.delta(1), message(Kind.GAME_EVENT, { event: "gong", data: 1 }));
         assert.equal(room.tick, 2);
-        assert.deepEqual(said(await posted(5)).ack, [3, 2, 2]);
+        assert.equal(said(await posted(5)).POLL.heard, 3);
         await clock.pass(9000);
         assert.equal(network.posts.length, 5, "one at a time");
         await answer(network.posts[4]);
@@ -128,14 +127,15 @@ describe("a poll", () => {
         assert.equal(room.input({ turn: 1 }), 1);
         assert.equal(network.posts.length, 5, "at once: the last one has waited for long");
         const second = network.posts[4];
-        assert.deepEqual([said(second).POLL.number, said(second).input], [4, [0x34, 0x12, 1, 1, 254, 0]]);
+        assert.deepEqual([said(second).POLL.number, said(second).POLL.heard, said(second).input], [4, 2, [0x34, 0x12, 1, 1, 254, 0]]);
         server.model.commit();
         await answer(post, server.model.delta(1), message(Kind.GAME_EVENT, { event: "gong", data: 1 }));
         assert.equal(room.tick, 1, "an older one");
         await answer(second, server.model.delta(1), framed(Kind.GAME_EVENT, encode({ event: "gong", data: 1 }), 2));
         assert.equal(room.tick, 2);
         counted = 2;
-        assert.equal(said(await posted(6)).input, undefined);
+        const third = said(await posted(6));
+        assert.deepEqual([third.input, third.POLL.heard], [undefined, 4]);
     });
 
     test("has the newest input only, and they come no more often than answers can", async () => {
@@ -177,6 +177,26 @@ describe("a poll", () => {
         assert.equal(said(await posted(8)).numbered, undefined);
     });
 
+    test("has as many numbered messages as the server takes at once", async () => {
+        const { room } = await polled(new FakeRoom(BOARD));
+        for (let i = 0; i < 10; i++) assert.equal(room.chat("x".repeat(3000)), true);
+        const second = await posted(6);
+        assert.deepEqual([said(second).numbered.length, second.body.length < 16384], [4, true]);
+        await answer(second, heartbeat(4));
+        assert.equal(said(await posted(7)).numbered[0][0], 5);
+    });
+
+    test("may bring a room's first state before who is there", async () => {
+        const { client, room, server } = await polled();
+        const seen = watch(room, "playerJoined", "playerLeft", "reconnected");
+        network.posts.at(-1).resolve({ status: 410, arrayBuffer: async () => new ArrayBuffer(0) });
+        await settle();
+        const how = { ...DELTA, resumed: "snapshot", recovered: false };
+        const state = server.model.snapshot();
+        await answer(await posted(5), welcome("other", how), message(Kind.SCHEMA, SPEC), state, message(Kind.PLAYER_JOINED, { id: "p1", name: "Ada" }));
+        assert.deepEqual([seen.length, client.state, [...room.players.keys()]], [1, "open", ["p1"]]);
+    });
+
     test("with an order is not overtaken", async () => {
         const { client, room } = await polled();
         room.leave();
@@ -215,7 +235,7 @@ describe("a poll", () => {
         await answer(hello, welcome("other", DELTA), Uint8Array.from([Kind.PRIVATE, 8]), server.model.delta(1));
         assert.deepEqual([seen.at(-1)[1].resumed, room.tick], ["delta", 2]);
         const next = said(await posted(8));
-        assert.deepEqual([next.POLL, next.numbered], [{ session: "other", number: 1, wait: 10 }, [[1, { text: "a" }]]]);
+        assert.deepEqual([next.POLL, next.numbered], [{ session: "other", number: 1, heard: 0, wait: 10 }, [[1, { text: "a" }]]]);
     });
 
     test("that is not answered at all is lost", async () => {
@@ -235,7 +255,7 @@ describe("a poll", () => {
         const anew = { playerId: "p8", recovered: false, resumed: null, received: 0, number: 0, gameId: null };
         await answer(await posted(6), welcome("new", anew), message(Kind.ERROR, { code: "AUTH-003", message: "no" }));
         const join = await posted(7);
-        assert.deepEqual([said(join).JOIN_GAME, said(join).ack, said(join).numbered], [{ gameId: "room-1" }, [0, 0, 1], undefined]);
+        assert.deepEqual([said(join).JOIN_GAME, said(join).POLL.heard, said(join).numbered], [{ gameId: "room-1" }, 0, undefined]);
         await answer(join, message(Kind.SCHEMA, SPEC), message(Kind.PLAYER_JOINED, { id: "p8", name: "Ada" }), server.model.snapshot());
         assert.deepEqual([client.id, seen.at(-1)[1].lost, [...room.players.keys()]], ["p8", 1, ["p8"]]);
     });
@@ -247,9 +267,11 @@ describe("a poll", () => {
         ]) {
             network = fakeNetwork();
             const { client, post } = await polled();
-            const seen = watch(client, "close", "reconnecting");
-            await answer(post, message(Kind.CLOSE, { code, reason: "so" }), Uint8Array.from([0x43, 9]));
-            assert.deepEqual([client.state, seen[0][1].code, seen[0][1].reason], [state, code, "so"]);
+            const seen = watch(client, "close", "reconnecting", "error");
+            const last = message(Kind.ERROR, { code: "GAME-100", message: "Enough." });
+            await answer(post, message(Kind.CLOSE, { code, reason: "so" }), last);
+            assert.deepEqual([client.state, seen[1][1].code, seen[1][1].reason], [state, code, "so"]);
+            assert.equal(seen[0][0], "error", "whatever comes with it is read before");
             client.close();
             await clock.pass(6000);
             assert.equal(network.posts.length, 4);

@@ -198,8 +198,9 @@ export class Town {
         const news = [];
         const isShown = player.isIn && hasStates;
         if (isShown && !link.tick) news.push(framed(Kind.SCHEMA, encode(this.spec)));
-        news.push(...player.after(link.number));
+        const numbered = player.after(link.number);
         link.number = player.number;
+        if (link.kind === "websocket") news.push(...numbered);
         if (isShown && link.tick !== this.model.tick) {
             news.push(this.model.past.has(link.tick) ? this.model.delta(link.tick) : this.model.snapshot());
             link.tick = this.model.tick;
@@ -208,6 +209,7 @@ export class Town {
             news.push(Uint8Array.from([Kind.PRIVATE, 8]));
             link.isReset = false;
         }
+        if (link.kind === "polling") news.push(...numbered);
         return news;
     }
 }

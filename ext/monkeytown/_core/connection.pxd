@@ -57,10 +57,13 @@ cdef struct Client:
     uint32_t seen_input
     uint32_t told_input
     uint32_t acked_number
+    uint32_t sent_number            # the newest numbered message that went out on this connection, or is about to
+    uint32_t window                 # ticks that it may leave unacknowledged: the group's, or fewer if it is slow
     Py_ssize_t private_length       # -1: nothing
     Py_ssize_t pending_length
     uint64_t oldest                 # the first tick sent that is not acknowledged, or earlier
-    double held_since               # since when it may not be sent to; 0: it may
+    double held_since               # since when it may not be sent to and has acknowledged nothing new; 0: it may
+    double behind_since             # since when it is past its window; 0: it is not
     uint64_t acked_tick
     Py_ssize_t partial              # in this tick: bytes that a send took before the transport must write the rest
     # What else concerns this client only.
@@ -71,6 +74,7 @@ cdef struct Client:
 
 cdef class Connection(FrameReader):
     cdef Client client
+    cdef uint64_t _highest_tick         # that it was ever sent, in rooms that it has left
     cdef object _group
     cdef int64_t _handle
     cdef object _transport
@@ -87,6 +91,7 @@ cdef class Connection(FrameReader):
     cdef bint _count(self) except -1
     cdef int _take_input(self, unsigned char* payload, Py_ssize_t length) except -1
     cdef bint _take_ack(self, const unsigned char* payload, Py_ssize_t length) noexcept
+    cdef bint _may_have(self, uint64_t epoch, uint64_t tick, uint64_t number) noexcept
     cdef int _append(self, int opcode, const unsigned char* payload, Py_ssize_t length) except -1
     cdef int _write(self, const unsigned char* data, Py_ssize_t length) except -1
 

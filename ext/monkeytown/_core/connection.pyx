@@ -68,10 +68,12 @@ cdef const unsigned char* take_varint(const unsigned char* p, const unsigned cha
     return NULL
 
 
-cdef void acknowledge(Client* client, uint64_t tick) noexcept nogil:
+cdef void acknowledge(Client* client, uint64_t tick, double now) noexcept nogil:
     if tick > client.tick or tick <= client.acked_tick:
         return
     client.acked_tick = tick
+    if client.held_since:
+        client.held_since = now     # slow, but not stalled
     if tick == client.tick:
         client.outstanding = False
     elif client.oldest <= tick:
@@ -175,12 +177,20 @@ cdef class Connection(FrameReader):
         """The newest numbered message that the client says it has read."""
         return self.client.acked_number
 
-    def append(self, const unsigned char[::1] payload not None) -> bool:
-        """Queues one message behind the state of this tick. False: too much is waiting, the client is too slow."""
+    def append(self, const unsigned char[::1] payload not None, *, uint32_t number=0) -> bool:
+        """Queues one message behind the state of this tick. False: too much is waiting, the client is too slow.
+
+        `number`: by which the client will acknowledge it.
+        """
         cdef const unsigned char* data = &payload[0] if payload.shape[0] else NULL
+        self.client.sent_number = max(self.client.sent_number, number)
         if not reachable(&self.client) and not self.client.blocked:
             return True
         return self._append(TEXT if self.client.text else BINARY, data, payload.shape[0])
+
+    def count_from(self, uint32_t number) -> None:
+        """The client has read the numbered messages up to this one, on connections that it had before."""
+        self.client.sent_number = self.client.acked_number = number
 
     def flush(self) -> None:
         """Sends at once what waits, if the client may be written to."""
@@ -241,28 +251,41 @@ cdef class Connection(FrameReader):
         """A binary message that did not come in one whole frame."""
         self.on_binary(<unsigned char*> <char*> payload, len(payload))
 
-    def acknowledge(self, epoch: int | None, uint64_t tick, uint32_t number) -> None:
-        """An `ack` that came in another encoding, or without an epoch inside an input."""
+    def acknowledge(self, epoch: int | None, uint64_t tick, uint32_t number) -> bool:
+        """An `ack` that came in another encoding, or without an epoch inside an input. False: it names what was never sent."""
         cdef Client* client = &self.client
+        if not self._may_have(client.epoch if epoch is None else epoch, tick, number):
+            return False
         client.acked_number = max(client.acked_number, number)
         if not client.has_position:
-            return
+            return True
         if epoch is not None and epoch == client.epoch:
             client.acknowledges = True
         elif epoch is not None:
-            return
+            return True
         if client.acknowledges:
-            acknowledge(client, tick)
+            acknowledge(client, tick, self.last_received)
+        return True
+
+    cdef bint _may_have(self, uint64_t epoch, uint64_t tick, uint64_t number) noexcept:
+        """Whether it can have come as far as it says. A word on the room before this one may come late."""
+        return (
+            number <= self.client.sent_number
+            and epoch <= self.client.epoch
+            and tick <= max(self._highest_tick, self.client.tick)
+        )
 
     def seen(self, uint32_t number) -> None:
         """The rules have seen, or will see in their next step, the input of this number."""
         self.client.received_input = number
 
-    def set_inputs(self, Queue inputs, int player_number, double rate, double burst) -> None:
-        """Where `player_input` goes from now on, without Python; None: to `binary_received`, like the rest."""
+    def set_inputs(self, Queue inputs, int player_number, double rate, double burst, *, uint32_t seen=0) -> None:
+        """Where `player_input` goes from now on, without Python; None: to `binary_received`, like the rest. `seen`: the newest
+        number that the rules have seen, of which the client is told anew."""
         self._inputs = inputs
         self._player_number = player_number
-        self.client.received_input = self.client.seen_input = self.client.told_input = 0
+        self.client.received_input = self.client.seen_input = seen
+        self.client.told_input = 0
         fill(&self._input_bucket, rate, burst)
 
     cdef int _received(self, Py_ssize_t length) except -1:
@@ -294,11 +317,11 @@ cdef class Connection(FrameReader):
             else:
                 client.received_input = self._inputs.pushed_number
                 if client.acknowledges:
-                    acknowledge(client, <uint64_t> self._inputs.pushed_acknowledged)
+                    acknowledge(client, <uint64_t> self._inputs.pushed_acknowledged, self.last_received)
         return 0
 
     cdef bint _take_ack(self, const unsigned char* payload, Py_ssize_t length) noexcept:
-        """False: malformed, for others to say so."""
+        """False: malformed, or a lie, for others to say so."""
         cdef const unsigned char* end = payload + length
         cdef uint64_t epoch = 0, tick = 0, number = 0
         payload = take_varint(payload, end, &epoch)
@@ -306,11 +329,11 @@ cdef class Connection(FrameReader):
             payload = take_varint(payload, end, &tick)
         if payload != NULL:
             payload = take_varint(payload, end, &number)
-        if payload != end:
+        if payload != end or not self._may_have(epoch, tick, number):
             return False
-        if number > self.client.acked_number and number <= 0xFFFFFFFF:
+        if number > self.client.acked_number:
             self.client.acked_number = <uint32_t> number
         if self.client.has_position and epoch == self.client.epoch:
             self.client.acknowledges = True
-            acknowledge(&self.client, tick)
+            acknowledge(&self.client, tick, self.last_received)
         return True

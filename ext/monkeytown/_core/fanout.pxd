@@ -21,7 +21,7 @@ cdef class Group:
     cdef Py_ssize_t _longest_planned
     cdef Py_ssize_t _longest_pending    # that any client may have
     cdef double _now
-    cdef readonly uint64_t window
+    cdef readonly uint32_t window
     cdef readonly uint64_t shared       # sends straight from the shared frame
     cdef readonly uint64_t staged       # sends with something of the client's own
     cdef readonly uint64_t held         # ticks in which a client was passed over: blocked, or past its window

@@ -14,36 +14,45 @@ gone within the tick is empty or has no cohort, and is not written to.
 
 cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from libc.errno cimport errno
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 
 from monkeytown._core.area cimport Area
-from monkeytown._core.connection cimport MT_SEND_FLAGS, Client, Connection, c_send, reachable, would_block
+from monkeytown._core.connection cimport Client, Connection, reachable
 from monkeytown._core.frames cimport MAX_SERVER_HEADER
 from monkeytown._core.outgoing cimport PLANNED, PRIVATE_OVERHEAD, has_more, nothing_planned, outgoing, sent
 from monkeytown._core.rows cimport grown
 from monkeytown._core.senders cimport Lane, Senders
+from monkeytown._core.sending cimport LEFT_OVER, NOBODY, REFUSED, Job, send_range
 
 from monkeytown.position import Position
 
 # One is made for every cohort in every tick, and a named tuple's own way to be made is written in Python.
 cdef object new_tuple = tuple.__new__
 
-cdef extern from *:
-    void prefetch "__builtin_prefetch" (const void* address, int write) noexcept nogil
-
 cdef enum:
     SLOT_BITS = 20
-    # Cohorts that are not a group of readers at one position.
-    NOBODY = -1
-    LEFT_OVER = -2
-    # The kernel had no room for their state: what belongs behind it does not go out before it.
-    REFUSED = -3
+
+# Seconds for which a client is behind by more than its window before that is taken for a slow line.
+cdef double LONG_BEHIND = 1.0
 
 
-cdef inline bint past_window(const Client* client, uint64_t tick, uint64_t window) noexcept nogil:
-    return window and client.outstanding and tick >= client.oldest and tick - client.oldest >= window
+cdef inline bint past_window(const Client* client, uint64_t tick) noexcept nogil:
+    return client.window and client.outstanding and tick >= client.oldest and tick - client.oldest >= client.window
+
+
+cdef void caught_up(Client* client, double now, uint32_t window) noexcept nogil:
+    """The client was past its window and is not any more.
+
+    If that took long, the line is slow, and what is under way on it is to be less, or all that it is shown would be as old as
+    that. If it did not, the window is too small for a line that is only long.
+    """
+    cdef double seconds = now - client.behind_since
+    client.behind_since = 0
+    if seconds > LONG_BEHIND:
+        client.window = <uint32_t> max(1, client.window / (1 + seconds))
+    else:
+        client.window = min(window, 2 * client.window)
 
 
 cdef inline bint same_cohort(const Client* a, const Client* b) noexcept nogil:
@@ -52,70 +61,13 @@ cdef inline bint same_cohort(const Client* a, const Client* b) noexcept nogil:
     return not a.has_position or (a.tick == b.tick and a.epoch == b.epoch)
 
 
-cdef struct Job:
-    Client** clients
-    const Py_ssize_t* slots
-    Lane* lanes
-    const unsigned char* frame
-    Py_ssize_t length
-    uint32_t epoch
-    uint64_t tick
-    double now
-    int cohort
-
-
-cdef void send_range(void* context, int number, Py_ssize_t first, Py_ssize_t end) noexcept nogil:
-    """The loop, on any thread. Who needs a transport keeps its cohort, for `_send_others`."""
-    cdef Job* job = <Job*> context
-    cdef Lane* lane = &job.lanes[number]
-    cdef Py_ssize_t i, n, done
-    cdef Client* client
-    cdef const unsigned char* data
-    for i in range(first, end):
-        client = job.clients[job.slots[i]]
-        if i + 2 < end:
-            # What the last tick has left of it is not in the processor's caches. It arrives while the kernel sends.
-            prefetch(job.clients[job.slots[i + 2]], 1)
-            prefetch(<const char*> job.clients[job.slots[i + 2]] + 64, 1)
-        if client == NULL or client.cohort != job.cohort or nothing_planned(client, job.length):
-            continue
-        if client.fd < 0:
-            lane.others += 1
-            continue
-        n = outgoing(client, job.frame, job.length, lane.scratch, &data)
-        if data == job.frame:
-            lane.shared += 1
-        else:
-            lane.staged += 1
-        done = c_send(client.fd, data, n, MT_SEND_FLAGS)
-        if 0 < done < n:
-            lane.bytes_sent += done
-            lane.partial += 1
-            lane.others += 1
-            client.partial = done
-            continue
-        client.cohort = NOBODY
-        if done == n:
-            lane.bytes_sent += n
-            lane.count += 1
-            sent(client, job.length != 0, job.epoch, job.tick)
-        elif done < 0 and would_block(errno):
-            lane.full += 1
-            client.full = True
-            client.cohort = REFUSED
-            if client.held_since == 0:
-                client.held_since = job.now
-        else:
-            client.broken = True
-
-
 cdef class Group:
     """The connections of one room.
 
     `window`: how many ticks may be unacknowledged; 0: any number. `senders`: who shares the sends; nobody, if not given.
     """
 
-    def __init__(self, *, uint64_t window=0, Senders senders=None) -> None:
+    def __init__(self, *, uint32_t window=0, Senders senders=None) -> None:
         self.window = window
         self._senders = Senders() if senders is None else senders
         self._connections = []
@@ -132,8 +84,8 @@ cdef class Group:
     def __len__(self) -> int:
         return self._extent - len(self._free)
 
-    def add(self, Connection connection not None, *, int channel=0) -> int:
-        """Seats a connection without a position; returns its handle."""
+    def add(self, Connection connection not None, *, int channel=0, position=None) -> int:
+        """Seats a connection whose client has the state of a position (None: nothing); returns its handle."""
         cdef Py_ssize_t slot
         cdef Client* client = &connection.client
         if connection._group is not None:
@@ -145,8 +97,13 @@ cdef class Group:
         client.channel = channel
         client.cohort = NOBODY
         client.has_position = client.outstanding = client.acknowledges = False
+        if position is not None:
+            client.epoch, client.tick = position
+            client.acked_tick = client.tick
+            client.has_position = True
+        client.window = self.window
         client.full = False
-        client.held_since = 0
+        client.held_since = client.behind_since = 0
         client.private_length = -1
         client.partial = 0
         self._longest_pending = max(self._longest_pending, connection._pending_limit)
@@ -164,6 +121,8 @@ cdef class Group:
             return False
         connection._group = None
         connection._handle = -1
+        if connection.client.has_position:
+            connection._highest_tick = max(connection._highest_tick, connection.client.tick)
         connection.client.cohort = NOBODY
         connection.client.private_length = -1
         connection._private = None
@@ -220,7 +179,12 @@ cdef class Group:
             client.cohort = NOBODY
             client.private_length = -1
             client.seen_input = client.received_input
-            if not reachable(client) or past_window(client, tick, self.window):
+            if past_window(client, tick):
+                if client.behind_since == 0:
+                    client.behind_since = now
+            elif client.behind_since != 0:
+                caught_up(client, now, self.window)
+            if client.behind_since != 0 or not reachable(client):
                 self.held += 1
                 if client.held_since == 0:
                     client.held_since = now

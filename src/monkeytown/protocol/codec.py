@@ -18,7 +18,9 @@ from monkeytown.protocol.messages import (
     FROM_CLIENT,
     FROM_SERVER,
     Ack,
+    ChatMessage,
     ClientMessage,
+    Numbered,
     PlayerInput,
     ServerMessage,
 )
@@ -32,6 +34,9 @@ _WHOLE = (-(2**63), 2**64 - 1)  # the integers of MessagePack; JSON alone could 
 _UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError, WireError)
 
 
+NUMBERED_KIND = bytes((FROM_CLIENT["numbered"][0],))
+_LAST_NUMBER = 2**32 - 1
+_BINARY_ONLY = ("numbered", "poll")
 _KINDS = {name: bytes((kind,)) for name, (kind, _) in FROM_SERVER.items()}
 _SHORT = tuple(bytes((number,)) for number in range(0x80))
 
@@ -67,7 +72,7 @@ class Binary:
         self._decoders = {
             kind: (name, msgspec.msgpack.Decoder(shape, ext_hook=_no_extensions))
             for name, (kind, shape) in FROM_CLIENT.items()
-            if shape not in (Ack, PlayerInput)
+            if shape not in (Ack, PlayerInput, Numbered)
         }
         self._action = msgspec.msgpack.Decoder(dict[str, Any], ext_hook=_no_extensions)
 
@@ -79,6 +84,8 @@ class Binary:
             return self._input(body)
         if kind == FROM_CLIENT["ack"][0]:
             return _ack(body)
+        if kind == FROM_CLIENT["numbered"][0]:
+            return self._numbered(body)
         if kind not in self._decoders:
             raise Refusal(f"There is no message of kind 0x{kind:02x}.", "WS-005")
         name, decoder = self._decoders[kind]
@@ -102,6 +109,17 @@ class Binary:
             raise Refusal(f"The action is malformed: {error}", "INPUT-001") from error
         return PlayerInput(checked_action(action))
 
+    def _numbered(self, body: bytes) -> Numbered:
+        reader = Reader(body)
+        try:
+            number = reader.varint()
+        except WireError as error:
+            _refuse("numbered message", error)
+        inner = body[len(body) - reader.remaining :]
+        if inner[:1] == NUMBERED_KIND:
+            raise Refusal("A numbered message holds another one.", "WS-003")
+        return _numbered(number, self.decode(inner))
+
 
 class Json:
     """`monkeytown.1.json`: `{"type": …, "seq": …, "payload": {…}}` as UTF-8 text."""
@@ -112,7 +130,11 @@ class Json:
 
     def __init__(self) -> None:
         self._envelope = msgspec.json.Decoder(_Envelope)
-        self._decoders = {name: msgspec.json.Decoder(shape) for name, (_, shape) in FROM_CLIENT.items()}
+        self._decoders = {
+            name: msgspec.json.Decoder(shape)
+            for name, (_, shape) in FROM_CLIENT.items()
+            if name not in _BINARY_ONLY
+        }
 
     def decode(self, data: bytes) -> ClientMessage:
         try:
@@ -129,7 +151,7 @@ class Json:
             _refuse(envelope.type, error)
         if isinstance(message, PlayerInput):
             checked_action(message.action)
-        return message
+        return message if envelope.seq is None else _numbered(envelope.seq, message)
 
     def encode(self, kind: str, payload: object, number: int | None = None) -> bytes:
         if isinstance(payload, msgspec.Raw):
@@ -142,6 +164,7 @@ class Json:
 class _Envelope(msgspec.Struct):
     type: str
     payload: msgspec.Raw = msgspec.Raw(b"{}")
+    seq: int | None = None
 
 
 def server_message(kind: str, payload: bytes) -> ServerMessage:
@@ -176,6 +199,14 @@ def _check(value: object, depth: int) -> None:
                 _check(part, depth - 1)
     elif not isinstance(value, str | bytes | None):
         raise ValueError(f"it holds a {type(value).__name__}")
+
+
+def _numbered(number: int, message: ClientMessage) -> Numbered:
+    if not isinstance(message, ChatMessage | PlayerInput):
+        raise Refusal("Only chat messages and inputs are numbered.", "WS-003")
+    if not 1 <= number <= _LAST_NUMBER:
+        raise Refusal("Messages are numbered from 1.", "WS-003")
+    return Numbered(number, message)
 
 
 def _ack(body: bytes) -> Ack:

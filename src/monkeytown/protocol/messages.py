@@ -16,6 +16,7 @@ __all__ = [
     "Ack",
     "ChatMessage",
     "ClientMessage",
+    "Close",
     "Error",
     "GameEvent",
     "Heartbeat",
@@ -23,9 +24,12 @@ __all__ = [
     "Hello",
     "JoinGame",
     "LeaveGame",
+    "Numbered",
     "PlayerInput",
     "PlayerJoined",
     "PlayerLeft",
+    "Poll",
+    "Resume",
     "Schema",
     "ServerMessage",
     "Welcome",
@@ -42,9 +46,20 @@ class Message(Struct, rename="camel"):
     """What all messages share: the names of their keys."""
 
 
+class Resume(Message):
+    """What a client has of a session that it comes back to. Without a state the last three are left out."""
+
+    session: Annotated[str, Meta(max_length=256)]
+    number: Count = 0
+    game_id: Text | None = None
+    epoch: Count | None = None
+    tick: Tick | None = None
+
+
 class Hello(Message):
     name: Text | None = None
     token: Text | None = None
+    resume: Resume | None = None
 
 
 class JoinGame(Message):
@@ -79,10 +94,34 @@ class Ack(Message):
     number: Count = 0
 
 
-class Welcome(Message):
+class Numbered(Message):
+    """A message that the client sends until it hears that it was taken."""
+
+    number: Annotated[int, Meta(ge=1, le=2**32 - 1)]
+    message: ChatMessage | PlayerInput
+
+
+class Poll(Message):
+    """What a request of a polling client begins with: it has the answers up to `heard`, and waits for `wait` seconds."""
+
+    session: Annotated[str, Meta(max_length=256)]
+    number: Count
+    heard: Count = 0
+    wait: Annotated[float, Meta(ge=0)] = 0.0
+
+
+class Welcome(Message, omit_defaults=True):
+    """From `recovered` on only where the client has asked to resume."""
+
     player_id: str
     name: str
     server: str
+    session: str = ""
+    recovered: bool | None = None
+    resumed: str | None = None
+    received: int = 0
+    number: int = 0
+    game_id: str | None = None
 
 
 class Schema(Message):
@@ -119,10 +158,22 @@ class Error(Message):
 class HeartbeatReply(Message):
     timestamp: int | float
     server_time: float
+    received: int = 0
 
 
-ClientMessage: TypeAlias = Hello | JoinGame | LeaveGame | PlayerInput | ChatMessage | Heartbeat | Ack
-ServerMessage: TypeAlias = Welcome | Schema | PlayerJoined | PlayerLeft | GameEvent | Error | HeartbeatReply
+class Close(Message):
+    """The end of a polling connection: what a WebSocket says by its close code."""
+
+    code: int
+    reason: str
+
+
+ClientMessage: TypeAlias = (
+    Hello | JoinGame | LeaveGame | PlayerInput | ChatMessage | Heartbeat | Ack | Numbered | Poll
+)
+ServerMessage: TypeAlias = (
+    Welcome | Schema | PlayerJoined | PlayerLeft | GameEvent | Error | HeartbeatReply | Close
+)
 
 # docs/reference/wire.md, section 2: the name of a message, its kind, and the class that holds it.
 FROM_CLIENT: dict[str, tuple[int, type[ClientMessage]]] = {
@@ -133,6 +184,8 @@ FROM_CLIENT: dict[str, tuple[int, type[ClientMessage]]] = {
     "chat_message": (0x05, ChatMessage),
     "heartbeat": (0x06, Heartbeat),
     "ack": (0x07, Ack),
+    "numbered": (0x08, Numbered),
+    "poll": (0x09, Poll),
 }
 FROM_SERVER: dict[str, tuple[int, type[ServerMessage]]] = {
     "welcome": (0x41, Welcome),
@@ -142,4 +195,5 @@ FROM_SERVER: dict[str, tuple[int, type[ServerMessage]]] = {
     "game_event": (0x47, GameEvent),
     "error": (0x48, Error),
     "heartbeat": (0x49, HeartbeatReply),
+    "close": (0x4A, Close),
 }

@@ -68,7 +68,8 @@ class WebSocketAudience:
         self._metrics = metrics
         self._now = now
 
-    def enter(self, connection: GameConnection, member: Member) -> None:
+    def enter(self, connection: GameConnection, member: Member, position: Position | None = None) -> None:
+        """From now on this connection is sent what brings its client from a position to now."""
         sight = member.view if isinstance(member.view, Sight) else None
         connection.set_sight(None if connection.codec.is_text else sight)
         if sight is None:
@@ -78,8 +79,10 @@ class WebSocketAudience:
         else:
             channel = FIRST_ALONE + member.number
             self._alone[channel] = sight
-        connection.handle = self.group.add(connection, channel=channel)
+        connection.handle = self.group.add(connection, channel=channel, position=position)
         self._members[member] = connection
+        if position is not None:
+            self._owed.add(member)
 
     def leave(self, connection: GameConnection, member: Member) -> None:
         self.group.remove(connection.handle)

@@ -22,13 +22,13 @@ from websockets.server import ServerProtocol
 
 from monkeytown._core.connection import INPUT_MALFORMED, INPUT_OTHER_SCHEMA, Connection
 from monkeytown._core.intake import Intake
+from monkeytown.position import Position
 from monkeytown.protocol.close import CloseCode
 from monkeytown.protocol.codec import Codec
 from monkeytown.readers.audience import WebSocketAudience
 from monkeytown.room.member import Member
 from monkeytown.runtime.host import HostedRoom
 from monkeytown.runtime.limits import TokenBucket
-from monkeytown.runtime.sessions import Session
 
 if TYPE_CHECKING:
     from monkeytown.readers.websocket import Front
@@ -70,7 +70,7 @@ class GameConnection(Connection, asyncio.BufferedProtocol):
         self.private_base: int | None = None
         """The tick up to which it knows what is private to it; for its audience."""
         self.private_staged = False
-        self.session = Session(front.host, self, limits)
+        self.session = front.sessions.begin(self)
         self._front = front
         self._protocol: ServerProtocol | None = None
         """Made for the first frame that it has to judge: most players never send one."""
@@ -113,7 +113,7 @@ class GameConnection(Connection, asyncio.BufferedProtocol):
 
     def reading_ended(self) -> None:
         self.eof_received()
-        self.session.lost()
+        self.session.lost(self)
         if self._transport is not None:
             self._transport.close()
 
@@ -129,7 +129,7 @@ class GameConnection(Connection, asyncio.BufferedProtocol):
         self.stop()
         if self._deadline is not None:
             self._deadline.cancel()
-        self.session.lost()
+        self.session.lost(self)
         self._front.lost(self)
 
     def eof_received(self) -> bool:
@@ -234,12 +234,15 @@ class GameConnection(Connection, asyncio.BufferedProtocol):
     # The session's link
 
     def send(self, message: bytes) -> None:
-        if not self.append(message) and not self._too_slow:
+        self.send_numbered(message, 0)
+
+    def send_numbered(self, message: bytes, number: int) -> None:
+        if not self.append(message, number=number) and not self._too_slow:
             # Not at once: rooms send while they go through their players.
             self._too_slow = True
-            asyncio.get_running_loop().call_soon(self.session.end, CloseCode.TOO_SLOW)
+            asyncio.get_running_loop().call_soon(self._end_session, CloseCode.TOO_SLOW)
 
-    def enter(self, hosted: HostedRoom, member: Member) -> None:
+    def enter(self, hosted: HostedRoom, member: Member, position: Position | None = None) -> None:
         room = hosted.room
         for audience in hosted.audiences:
             if isinstance(audience, WebSocketAudience) and audience.delay == member.delay:
@@ -247,7 +250,7 @@ class GameConnection(Connection, asyncio.BufferedProtocol):
         else:
             audience = self._front.audience(room, member.delay)
             hosted.audiences.append(audience)
-        audience.enter(self, member)
+        audience.enter(self, member, position)
         self._seat = (hosted, audience, member)
         if self._intake is not None:
             self._front.read(self)
@@ -255,7 +258,9 @@ class GameConnection(Connection, asyncio.BufferedProtocol):
             rate = (
                 room.tick_rate * self._front.limits.inputs_per_tick or self._front.limits.actions_per_second
             )
-            self.set_inputs(room.inputs, member.number, rate, max(rate, 1.0))
+            self.set_inputs(room.inputs, member.number, rate, max(rate, 1.0), seen=member.input)
+        elif member.input:
+            self.seen(member.input)
 
     def leave(self) -> None:
         self.set_inputs(None, 0, 0, 0)
@@ -291,7 +296,9 @@ class GameConnection(Connection, asyncio.BufferedProtocol):
             if protocol.close_sent is not None and protocol.close_rcvd is None:
                 self._front.host.metrics.closed[protocol.close_sent.code] += 1
             self._begin_closing()
-            self.session.lost()
+            # RFC 6455, 7.4.1: 1000 is what a client says that has done what it came for.
+            said = protocol.close_rcvd
+            self.session.lost(self, for_good=said is not None and said.code == RfcCode.NORMAL_CLOSURE)
         transport = self._transport
         if transport is None or transport.is_closing():
             return
@@ -303,6 +310,10 @@ class GameConnection(Connection, asyncio.BufferedProtocol):
                 transport.close()
             else:
                 transport.write_eof()
+
+    def _end_session(self, code: CloseCode) -> None:
+        if not self._closing:
+            self.session.end(code)
 
     def _begin_closing(self) -> None:
         """What was sent goes out; nothing else is, by us. The client has a moment to close its side."""

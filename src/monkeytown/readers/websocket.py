@@ -32,6 +32,7 @@ from monkeytown.readers.pace import Pace
 from monkeytown.room.room import Room
 from monkeytown.runtime.host import Host
 from monkeytown.runtime.limits import Limits
+from monkeytown.runtime.sessions import Sessions
 
 __all__ = ["Front", "Upgrade"]
 
@@ -47,6 +48,7 @@ class Front:
     def __init__(
         self,
         host: Host,
+        sessions: Sessions,
         limits: Limits,
         *,
         origins: Origins,
@@ -57,6 +59,7 @@ class Front:
         send_threads: int = 0,
     ) -> None:
         self.host = host
+        self.sessions = sessions
         self.limits = limits
         self.path = path
         self.origins = origins
@@ -76,7 +79,6 @@ class Front:
         """Reads the others."""
         self._behind_since: float | None = None
         """Since when there is more to read at the entrance than there was time for."""
-        self._sweeper: asyncio.TimerHandle | None = None
 
     def opened(self, connection: GameConnection) -> None:
         self.connections.add(connection)
@@ -91,16 +93,7 @@ class Front:
             self._close_intake()
 
     def start(self) -> None:
-        """Begins to look after silent and stalled connections and empty rooms."""
-        limits = self.limits
-        shortest = min(limits.first_message_seconds, limits.silence_seconds, limits.stalled_seconds)
-        interval = min(1.0, shortest / 4)
-
-        def sweep() -> None:
-            self._sweeper = asyncio.get_running_loop().call_later(interval, sweep)
-            self.sweep(time.monotonic())
-
-        sweep()
+        """Begins to read connections."""
         if intake.AVAILABLE:
             self._intake, self._entrance = Intake(self.buffer), Intake(self.buffer)
             loop = asyncio.get_running_loop()
@@ -140,7 +133,7 @@ class Front:
             self._behind_since = time.monotonic()
 
     def sweep(self, now: float) -> None:
-        """Ends connections that have been silent or stalled for too long, and rooms that nobody is in."""
+        """Ends connections that have been silent or stalled for too long."""
         limits = self.limits
         # Who has been heard by then, if there was anything to hear.
         heard = now if self._behind_since is None else self._behind_since
@@ -156,13 +149,10 @@ class Front:
                 if isinstance(audience, WebSocketAudience):
                     for slow in audience.group.held_longer(limits.stalled_seconds, now):
                         cast(GameConnection, slow).session.end(CloseCode.TOO_SLOW)
-        self.host.sweep()
 
     def close(self) -> None:
         """No more upgrades; everybody is told to come back later."""
         self.shutting_down = True
-        if self._sweeper is not None:
-            self._sweeper.cancel()
         self.admission.finish()
         for connection in list(self.connections):
             connection.shutdown()

@@ -10,7 +10,7 @@
     encoded   what was encoded in this tick, kept for all who share it
     private   what one player alone is told: its entity and its owner-only values
     cursor    where a reader stands
-    outbox    the numbered events of one player
+    mail      news for players, as it will travel
     hooks     calls into the rules, and what becomes of their errors
     timers    calls that wait for game time
     names     what players are called

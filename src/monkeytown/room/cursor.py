@@ -25,15 +25,14 @@ class Readable(Protocol):
 
 
 class Cursor:
-    """A reader's place: a position in the state, and the number of the last event it was given."""
+    """A reader's place: a position in the state."""
 
-    __slots__ = ("encoding", "number", "position", "view")
+    __slots__ = ("encoding", "position", "view")
 
     def __init__(self, view: View | Sight = EVERYTHING, encoding: Encoding = Encoding.BINARY) -> None:
         self.view = view
         self.encoding = encoding
         self.position: Position | None = None
-        self.number = 0
 
     @property
     def base(self) -> int | None:

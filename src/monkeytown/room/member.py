@@ -1,16 +1,14 @@
-"""A player as the room keeps it: beside the rules' `Player`, the events it must not miss, what is private
+"""A player as the room keeps it: beside the rules' `Player`, the news that it must not miss, what is private
 to it, and what it sees.
 """
 
 from __future__ import annotations
 
-import msgspec
-
 from monkeytown._core.batch import Seat
 from monkeytown._core.sight import Sight
 from monkeytown._core.state import Row
 from monkeytown.game import Player
-from monkeytown.room.outbox import Outbox, packed
+from monkeytown.room.mail import News, packed
 from monkeytown.room.view import EVERYTHING, View
 
 __all__ = ["Member"]
@@ -22,30 +20,41 @@ class Member(Seat):
     `input` is the number of the newest input that the rules have seen, 0 before the first.
     """
 
-    __slots__ = ("_named", "_packed", "entity_tick", "outbox", "player", "sight")
+    __slots__ = ("_introduction", "_mail", "entity_tick", "player", "sight")
 
     def __init__(self, player: Player, sight: Sight | None = None) -> None:
         super().__init__(player.number)
         self.player = player
-        self.outbox = Outbox()
+        self._mail: list[News] | None = None  # most players have nothing waiting
         self.entity_tick = 0
         """The tick since which `player.entity` is what it is."""
         self.sight = sight
         """What is around it, in a room that is seen by area."""
-        self._named = ""
-        self._packed: msgspec.Raw | None = None
+        self._introduction: tuple[str, News] | None = None
 
     @property
     def id(self) -> str:
         return self.player.id
 
     @property
-    def introduction(self) -> msgspec.Raw:
+    def introduction(self) -> News:
         """The `player_joined` that tells others of it, packed once for all of them."""
         name = self.player.name
-        if self._packed is None or self._named is not name:
-            self._named, self._packed = name, packed({"id": self.id, "name": name})
-        return self._packed
+        if self._introduction is None or self._introduction[0] is not name:
+            news = News("player_joined", packed({"id": self.id, "name": name}))
+            self._introduction = name, news
+        return self._introduction[1]
+
+    def tell(self, news: News) -> None:
+        """Something for it to read."""
+        if self._mail is None:
+            self._mail = []
+        self._mail.append(news)
+
+    def take_mail(self) -> list[News]:
+        """What it was told since this was last called, oldest first."""
+        mail, self._mail = self._mail, None
+        return mail or []
 
     @property
     def view(self) -> View | Sight:

@@ -19,9 +19,10 @@ from monkeytown.room.encoded import Encoding
 from monkeytown.room.member import Member
 from monkeytown.room.view import EVERYTHING
 
-__all__ = ["ENTITY", "RESET", "VALUES", "Private", "private_part"]
+__all__ = ["ENTITY", "INPUT", "KIND", "RESET", "VALUES", "Private", "private_part"]
 
-# Flags of the message; bit 0 is the input's.
+# Flags of the message.
+INPUT = 0x01
 ENTITY = 0x02
 VALUES = 0x04
 RESET = 0x08

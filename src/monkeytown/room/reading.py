@@ -40,6 +40,10 @@ class Reader:
         the next one.
         """
 
+    def decide(self, position: Position, sight: Sight | None) -> Reason:
+        """How a reader at this position goes on: one who sees a part of the room, or all of it."""
+        return decide(position, self.now, self._remembers if sight is None else sight.can_continue)
+
     def move(self, tick: int) -> None:
         """A new tick is committed."""
         self.now = Position(self.now.epoch, tick)

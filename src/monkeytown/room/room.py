@@ -76,7 +76,7 @@ class Room:
         self._steps = 0
         self._stage = RoomStage(has_ticks=self.tick_rate > 0)
         self.notified: set[Member] = self._stage.notified
-        """Whose outbox got something since the host last cleared this."""
+        """Who got mail since the host last cleared this."""
         self.reviewed: set[Member] = self._stage.reviewed
         """Whose view is another kind of view since the host last cleared this: to them the room is to be described anew."""
         self._seating = Seating(self._stage, self._area)
@@ -135,6 +135,18 @@ class Room:
         if isinstance(view, Sight):
             return self._reader.look(position, view, encoding)
         return self._reader.read((position, view, encoding))
+
+    @property
+    def is_disturbed(self) -> bool:
+        """Whether something may have happened since the last step, so that there is nothing to read before the next one."""
+        return self._reader.disturbed
+
+    def decide(self, position: Position, member: Member) -> Reason:
+        """How a member who has the state of `position` goes on. To one who sees the past it is of no use."""
+        if member.delay:
+            return Reason.OTHER_EPOCH
+        view = member.view
+        return self._reader.decide(position, view if isinstance(view, Sight) else None)
 
     def plan(self, group: Group, cohort: int, position: Position | None) -> tuple[Reason, int]:
         """The same for many at once who each see a part, all of them at `position`: see `Reader.plan`."""
@@ -207,6 +219,27 @@ class Room:
         if member is not None:
             self._remove(member)
             self._settle()
+
+    def drop(self, player_id: str) -> None:
+        """A player's connection is lost. The seat and all that is on it stay."""
+        self._connect(player_id, False, "on_drop")
+
+    def resume(self, player_id: str) -> None:
+        """A player whose connection was lost has another one."""
+        self._connect(player_id, True, "on_resume")
+
+    def _connect(self, player_id: str, connected: bool, hook: str) -> None:
+        member = self.members.get(player_id)
+        if member is None or self.closed is not None or member.player.connected is connected:
+            return
+        member.player.connected = connected
+        self._rules.call(hook, member.player)
+        self._settle()
+
+    def introduce_all(self, member: Member) -> None:
+        """A member hears of everybody anew, itself included."""
+        for other in self.members.values():
+            self._stage.introduce(other, (member,))
 
     def chat(self, player_id: str, text: str) -> None:
         """A player says something; nothing, if it is blank. Raises `Refusal` only if they are not here."""

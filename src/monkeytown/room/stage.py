@@ -1,6 +1,6 @@
 """What the rules ask of their room, kept until the room acts on it.
 
-Events go to the outboxes at once (or, while a player is joining, once it is clear that they stay); kicks and
+Events go into the members' mail at once (or, while a player is joining, once it is clear that they stay); kicks and
 the end of the room wait until the hook that asked for them has returned.
 """
 
@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-import msgspec
-
 from monkeytown._core.state import Row
 from monkeytown.errors import Refusal, SchemaError
 from monkeytown.game import Player, Timer
+from monkeytown.room.mail import News, packed
 from monkeytown.room.member import Member
-from monkeytown.room.outbox import packed
 from monkeytown.room.timers import Timers
 
 __all__ = ["RoomStage"]
@@ -23,7 +21,7 @@ __all__ = ["RoomStage"]
 
 class _Held(NamedTuple):
     to: Member | None
-    payload: msgspec.Raw
+    news: News
 
 
 class RoomStage:
@@ -33,7 +31,7 @@ class RoomStage:
         self._has_ticks = has_ticks
         self.members: dict[str, Member] = {}
         self.notified: set[Member] = set()
-        """Whose outbox got something since the host last took it."""
+        """Who got mail since the host last cleared this."""
         self.timers = Timers()
         self.kicks: dict[Member, str] = {}
         self.closing: str | None = None
@@ -103,11 +101,11 @@ class RoomStage:
 
     def post(self, to: Iterable[Member], type: str, payload: Mapping[str, object]) -> None:
         """A numbered message to these members."""
-        self._append(to, type, packed(payload))
+        self._tell(to, News(type, packed(payload)))
 
     def introduce(self, member: Member, to: Iterable[Member]) -> None:
         """These hear that a member is here."""
-        self._append(to, "player_joined", member.introduction)
+        self._tell(to, member.introduction)
 
     def refuse(self, member: Member, refusal: Refusal) -> None:
         """A numbered error to one member."""
@@ -120,8 +118,8 @@ class RoomStage:
     def release(self) -> None:
         """The events that waited go out, in order."""
         held, self._held = self._held or [], None
-        for to, payload in held:
-            self._append(self.members.values() if to is None else (to,), "game_event", payload)
+        for to, news in held:
+            self._tell(self.members.values() if to is None else (to,), news)
 
     def take_reowned(self, tick: int) -> set[Member]:
         """Whose entity changed since the last commit, which made `tick`."""
@@ -145,16 +143,16 @@ class RoomStage:
     def _event(self, to: Member | None, event: str, data: object) -> None:
         if not isinstance(event, str):
             raise TypeError(f"an event has a name, not {event!r}")
-        payload = packed({"event": event, "data": data})
+        news = News("game_event", packed({"event": event, "data": data}))
         if self._held is not None:
-            self._held.append(_Held(to, payload))
+            self._held.append(_Held(to, news))
         else:
-            self._append(self.members.values() if to is None else (to,), "game_event", payload)
+            self._tell(self.members.values() if to is None else (to,), news)
 
-    def _append(self, to: Iterable[Member], type: str, payload: msgspec.Raw) -> None:
+    def _tell(self, to: Iterable[Member], news: News) -> None:
         notify = self.notified.add
         for member in to:
-            member.outbox.append(type, payload)
+            member.tell(news)
             notify(member)
 
     def _member(self, player: Player) -> Member | None:

@@ -27,7 +27,7 @@ from monkeytown.runtime.metrics import Metrics, Traffic
 from monkeytown.runtime.ticker import Beat, Ticker
 
 if TYPE_CHECKING:
-    from monkeytown.runtime.sessions import Session
+    from monkeytown.runtime.session import Session
 
 __all__ = ["Audience", "Host", "HostedRoom"]
 
@@ -108,6 +108,18 @@ class HostedRoom:
         self.empty_since = None
         self._metrics.joins += 1
         return self.room.members[session.id]
+
+    def drop(self, session: Session) -> None:
+        """The session has no connection; its player's seat is kept."""
+        self.advance()
+        self.room.drop(session.id)
+        self.disturbed()
+
+    def resume(self, session: Session) -> None:
+        """It has one again."""
+        self.advance()
+        self.room.resume(session.id)
+        self.disturbed()
 
     def leave(self, session: Session) -> None:
         """The session's player is gone."""
@@ -235,7 +247,7 @@ class HostedRoom:
             for member in room.notified:
                 session = self.sessions.get(member.id)
                 if session is not None:
-                    session.take_events(member)
+                    session.take_mail(member)
                     told.append(session)
             room.notified.clear()
         if room.reviewed:
@@ -255,7 +267,7 @@ class HostedRoom:
     def _send_away(self, player_id: str, code: int, reason: str) -> None:
         session = self.sessions.pop(player_id, None)
         if session is not None:
-            session.send_away(code, reason)
+            session.dismiss(code, reason)
         if not self.sessions:
             self.empty_since = self._host.now()
 

@@ -49,6 +49,24 @@ class Limits(BaseModel):
     stalled_seconds: float = Field(
         default=10, gt=0, description="A client that can be sent no state for so long is too slow."
     )
+    seat_seconds: float = Field(
+        default=300,
+        ge=0,
+        description="How long a player's seat is kept after its connection was lost, unless the game says; 0: not at all.",
+    )
+    kept_sessions: int = Field(
+        default=10_000,
+        ge=1,
+        description="Players without a connection whose seats are kept, at most; those gone for longest make room.",
+    )
+    poll_seconds: float = Field(
+        default=25,
+        ge=0,
+        description="How long a polling client is kept waiting for something to say, at most.",
+    )
+    poll_bytes: int = Field(
+        default=16384, ge=4096, description="Bytes of one request of a polling client, at most."
+    )
     close_seconds: float = Field(
         default=2, gt=0, description="Time for a client to end a connection that is being closed."
     )

@@ -77,5 +77,13 @@ class Metrics:
     """Connections that the server closed, by close code."""
     errors: Counter[str] = field(default_factory=Counter)
     """Errors that players were told, by error code."""
+    resumed: Counter[str] = field(default_factory=Counter)
+    """Clients that came back: `delta` or `snapshot`, as their state went on; `nowhere` for who sits in no room; `refused`."""
+    unrecovered: int = 0
+    """Clients that came back and had missed more than was kept for them."""
+    sessions_expired: int = 0
+    """Sessions whose client did not come back in time."""
+    sessions_pushed_out: int = 0
+    """Those of them that ended earlier, because too many were kept."""
     reads: Counter[str] = field(default_factory=Counter)
     """Frames by the reason of the read: `continued` are deltas, all others snapshots."""

@@ -22,12 +22,15 @@ from starlette.routing import BaseRoute
 from monkeytown.errors import SchemaError, StartError
 from monkeytown.game import Game
 from monkeytown.readers.handshake import Addresses, Origins
+from monkeytown.readers.longpoll import Polls
 from monkeytown.readers.websocket import Front
 from monkeytown.room.room import Room
 from monkeytown.runtime.collector import Collector
 from monkeytown.runtime.host import Audience, Host
 from monkeytown.runtime.metrics import Metrics
+from monkeytown.runtime.sessions import Sessions
 from monkeytown.runtime.shedding import Shedding
+from monkeytown.runtime.sweeper import Sweeper
 from monkeytown.runtime.ticker import Ticker, make_waker
 from monkeytown.schema import Schema
 from monkeytown.server import web
@@ -36,6 +39,7 @@ from monkeytown.server.health import Health
 from monkeytown.server.http import guarded
 from monkeytown.server.logs import configure
 from monkeytown.server.metrics import MetricsPage, ServerCollector
+from monkeytown.server.poll import PollEndpoint
 from monkeytown.server.settings import Settings
 
 __all__ = ["RunningServer", "application", "running", "serve"]
@@ -50,14 +54,24 @@ GRACE_SECONDS = 3
 class RunningServer:
     """A server that has started: where it is, and what is going on in it."""
 
-    def __init__(self, settings: Settings, sock: socket.socket, host: Host, front: Front) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        sock: socket.socket,
+        host: Host,
+        sessions: Sessions,
+        front: Front,
+        polls: Polls,
+    ) -> None:
         self.host: str = settings.host
         self.port: int = sock.getsockname()[1]
         shown = f"[{self.host}]" if ":" in self.host else self.host
         scheme = "https" if settings.tls_certificate else "http"
         self.url = f"{scheme}://{shown}:{self.port}"
         self.rooms = host
+        self.sessions = sessions
         self.front = front
+        self.polls = polls
 
     @property
     def metrics(self) -> Metrics:
@@ -207,23 +221,32 @@ def _build(
         max_players=settings.max_players or None,
         empty_seconds=settings.empty_room_seconds,
     )
+    sessions = Sessions(host, settings)
+    origins = Origins(settings.origins, loopback=settings.on_loopback)
+    addresses = Addresses(settings.connections_per_address, free_loopback=settings.on_loopback)
     front = Front(
         host,
+        sessions,
         settings,
-        origins=Origins(settings.origins, loopback=settings.on_loopback),
-        addresses=Addresses(settings.connections_per_address, free_loopback=settings.on_loopback),
+        origins=origins,
+        addresses=addresses,
         headers=HEADERS,
         window=settings.ack_window,
         send_threads=settings.send_threads,
     )
+    polls = Polls(sessions, settings, addresses=addresses)
+    shortest = min(settings.first_message_seconds, settings.silence_seconds, settings.stalled_seconds)
+    sweeper = Sweeper(
+        min(1.0, shortest / 4), (front.sweep, polls.sweep, sessions.sweep, lambda now: host.sweep())
+    )
     health = Health()
     page = MetricsPage(
-        ServerCollector(host, front),
+        ServerCollector(host, sessions, front, polls),
         token=settings.metrics_token.get_secret_value(),
         is_open=settings.on_loopback,
     )
     config = uvicorn.Config(
-        application(games, health, [*page.routes, *routes]),
+        PollEndpoint(application(games, health, [*page.routes, *routes]), polls, origins),
         http=guarded(settings, front),
         ws="websockets-sansio",
         loop="none",
@@ -240,11 +263,14 @@ def _build(
 
     def started() -> None:
         front.start()
+        sweeper.start()
         health.ready = True
 
     def stopping() -> None:
         health.ready = False
+        sweeper.stop()
         front.close()
+        polls.close()
         host.close()
 
-    return _Server(config, started, stopping), RunningServer(settings, sock, host, front)
+    return _Server(config, started, stopping), RunningServer(settings, sock, host, sessions, front, polls)

@@ -25,9 +25,11 @@ from starlette.routing import Route
 
 from monkeytown._core.timing import BOUNDS, PARTS, Histogram
 from monkeytown.readers.audience import WebSocketAudience
+from monkeytown.readers.longpoll import Polls
 from monkeytown.readers.websocket import Front
 from monkeytown.runtime.host import Host
 from monkeytown.runtime.metrics import GameMetrics, Traffic
+from monkeytown.runtime.sessions import Sessions
 from monkeytown.runtime.ticker import SECOND
 
 __all__ = ["MetricsPage", "ServerCollector"]
@@ -72,13 +74,16 @@ _SENDS: tuple[tuple[str, Callable[[Traffic], int]], ...] = (
 class ServerCollector(Collector):
     """The counters of one server, as families of metrics."""
 
-    def __init__(self, host: Host, front: Front) -> None:
+    def __init__(self, host: Host, sessions: Sessions, front: Front, polls: Polls) -> None:
         self._host = host
+        self._sessions = sessions
         self._front = front
+        self._polls = polls
 
     def collect(self) -> Iterator[Metric]:
         games = {name: self._host.metrics.games[name] for name in self._host.games}
         yield from self._people(games)
+        yield from self._comings(games)
         yield from _ticks(games)
         yield from self._instance()
         yield from self._traffic(games)
@@ -98,7 +103,7 @@ class ServerCollector(Collector):
         yield GaugeMetricFamily(
             "monkeytown_connections_open",
             "Game connections that are open.",
-            value=len(self._front.connections),
+            value=len(self._front.connections) + len(self._polls),
         )
         yield _gauge("rooms_open", "Rooms that are open.", rooms)
         yield _gauge("players", "Players in rooms.", players)
@@ -107,6 +112,9 @@ class ServerCollector(Collector):
             "Players who could be sent no state for more than a second, and still cannot.",
             slow,
         )
+
+    def _comings(self, games: Mapping[str, GameMetrics]) -> Iterator[Metric]:
+        """Connections, sessions, players and rooms that came, and that ended."""
         metrics = self._host.metrics
         yield CounterMetricFamily(
             "monkeytown_connections", "Game connections that were opened.", value=metrics.connections
@@ -129,6 +137,36 @@ class ServerCollector(Collector):
             "code",
             metrics.errors.items(),
         )
+        yield _counter(
+            "resumes",
+            "Clients that came back to a session: their state went on as a delta or a snapshot, they sat nowhere, or"
+            " they were refused.",
+            "outcome",
+            metrics.resumed.items(),
+        )
+        yield GaugeMetricFamily(
+            "monkeytown_sessions_away",
+            "Sessions without a connection whose seats are kept.",
+            value=self._sessions.away,
+        )
+        for name, text, value in (
+            (
+                "unrecovered",
+                "Clients that came back and had missed more messages than are kept.",
+                metrics.unrecovered,
+            ),
+            (
+                "sessions_expired",
+                "Sessions whose client did not come back in time.",
+                metrics.sessions_expired,
+            ),
+            (
+                "sessions_pushed_out",
+                "Sessions that ended earlier because too many were kept.",
+                metrics.sessions_pushed_out,
+            ),
+        ):
+            yield CounterMetricFamily(f"monkeytown_{name}", text, value=value)
         for name, text, read in (
             ("joins", "Players who joined a room.", lambda game: game.joins),
             ("rooms_opened", "Rooms that were opened.", lambda game: game.rooms_opened),

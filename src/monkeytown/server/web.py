@@ -15,7 +15,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from monkeytown.game import Game
-from monkeytown.runtime.sessions import SERVER
+from monkeytown.runtime.session import SERVER
 
 __all__ = ["page_of", "routes"]
 

@@ -11,7 +11,7 @@ import { Emitter } from "./emitter.js";
 import { GameError } from "./errors.js";
 import { Session } from "./resume.js";
 import { Room } from "./room.js";
-import { Kind, WireError, encodeAck, encodeMessage, openMessage } from "./wire.js";
+import { Kind, WireError, encodeMessage, openMessage } from "./wire.js";
 
 /** Milliseconds between two heartbeats. */
 const HEARTBEAT = 1000;
@@ -60,12 +60,13 @@ export class Client extends Emitter {
         this.#connection = new Connection(url, options, {
             hello: () => this.#hello(),
             receive: (bytes) => this.#receive(bytes),
+            received: () => this.#received(),
             beat: () => this.#beat(),
             mayMove: () => this.#entering === null && this.#settling === null,
             moving: () => this.#room?.suspend(),
             lost: (loss) => this.#lost(loss),
             secret: () => this.#session.secret,
-            due: (orders, isAnswerDue) => this.#due(orders, isAnswerDue),
+            due: (orders, most, isAnswerDue) => this.#due(orders, most, isAnswerDue),
         });
         this.#link = {
             client: this,
@@ -273,7 +274,7 @@ export class Client extends Emitter {
                 return this.#refused(map);
             // Without a description, what comes is still of the room that was left.
             case Kind.GAME_STATE:
-                return room?.isDescribed && room.update(reader) && this.#entered(room);
+                return room?.isDescribed && room.update(reader);
             case Kind.PRIVATE:
                 return room?.isDescribed && room.updatePrivate(reader);
             case Kind.PLAYER_JOINED:
@@ -296,11 +297,14 @@ export class Client extends Emitter {
         return true;
     }
 
-    #entered(room) {
+    /** All that came together is read: with a room's first state the way into it ends, and who is there is known. */
+    #received() {
+        const room = this.#room;
         const entering = this.#entering;
+        if (entering === null || !room.isShown) return;
         this.#entering = null;
-        if (entering?.isReturn) this.#returned({ ...room.returned(entering.formerId), ...entering.how }, room);
-        else entering?.resolve();
+        if (entering.isReturn) this.#returned({ ...room.returned(entering.formerId), ...entering.how }, room);
+        else entering.resolve();
     }
 
     #refused({ code, message }) {
@@ -376,11 +380,10 @@ export class Client extends Emitter {
         if (this.#settling !== null) this.#settled(this.#settling);
     }
 
-    /** The messages of a poll: where this client is, what the server is not known to have, the poll's own orders; and a heartbeat now and then. */
-    #due(orders, isAnswerDue) {
-        const { epoch, tick } = this.#room?.position ?? { epoch: 0, tick: 0 };
-        const { kept, number } = this.#session;
-        const due = [encodeAck(epoch, tick, number), ...kept, ...orders];
+    /** The messages of a poll: what the server is not known to have, the poll's own orders; and a heartbeat now and then. */
+    #due(orders, most, isAnswerDue) {
+        const kept = this.#session.keptWithin(most);
+        const due = [...kept, ...orders];
         const isDue = isAnswerDue || kept.length > 0 || this.#settling !== null;
         if (isDue || performance.now() - this.#beaten >= HEARTBEAT) due.push(this.#heartbeat());
         return due;

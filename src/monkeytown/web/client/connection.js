@@ -54,9 +54,9 @@ export class Connection {
     /**
      * @param url of the WebSocket
      * @param options see monkeytown.d.ts
-     * @param owner `hello()`, `receive(bytes)` (null for text), `beat()`, `mayMove()`, `moving()`,
+     * @param owner `hello()`, `receive(bytes)` (null for text), `received()` (all that came together), `beat()`, `mayMove()`, `moving()`,
      * `lost({code, reason, refusal, mayTryAnother})`; and for polls `secret()` of the session and
-     * `due(orders, isAnswerDue)`, the messages of the next one
+     * `due(orders, most, isAnswerDue)`, the messages of the next one, with at most so many bytes of numbered ones
      */
     constructor(url, { transports = [WEBSOCKET, POLLING], WebSocket = globalThis.WebSocket, fetch = globalThis.fetch }, owner) {
         this.#url = url.href;
@@ -84,8 +84,8 @@ export class Connection {
         return this.#owner.secret();
     }
 
-    due(orders, isAnswerDue) {
-        return this.#owner.due(orders, isAnswerDue);
+    due(orders, most, isAnswerDue) {
+        return this.#owner.due(orders, most, isAnswerDue);
     }
 
     /** Begins. The owner is asked for its hello once the link is there. */
@@ -158,10 +158,14 @@ export class Connection {
         else link.hello(this.#owner.hello());
     }
 
-    received(link, bytes) {
+    received(link, messages) {
         if (link !== this.#link) return;
         this.#heard = performance.now();
-        this.#owner.receive(bytes);
+        for (const bytes of messages) {
+            this.#owner.receive(bytes);
+            if (link !== this.#link) return;
+        }
+        this.#owner.received();
         // A page in the background has slow timers, but its messages come in time.
         this.beat();
     }

@@ -20,6 +20,8 @@ const EVERY = 50;
 const RETRIES = 2;
 const FIRST_BOUND = 500;
 const SHORTEST_DELAY = 100;
+/** Bytes of numbered messages in one poll, at most: the server takes 16 KiB in all. */
+const MOST_BYTES = 12 * 1024;
 /** Round trips that are remembered: a poll that waits says nothing of them, so the shortest counts. */
 const ROUND_TRIPS = 8;
 
@@ -28,6 +30,8 @@ export class PollLink {
     #owner;
     #fetch;
     #polls = 0;
+    /** The newest poll whose answer was taken. */
+    #heard = 0;
     /** The newest poll, if it is under way. */
     #current = null;
     #timer = null;
@@ -67,9 +71,9 @@ export class PollLink {
     send(bytes) {
         if (this.#isOver) return;
         switch (bytes[0]) {
-            case Kind.ACK:
-            case Kind.HEARTBEAT:
-                return; // each poll brings its own
+            case Kind.ACK: // each poll says what was heard
+            case Kind.HEARTBEAT: // and brings its own
+                return;
             case Kind.NUMBERED: // kept by the owner, who is asked for them
                 this.#hurry(true);
                 return;
@@ -147,9 +151,9 @@ export class PollLink {
         const input = this.#input === null ? [] : [this.#input];
         this.#input = null;
         const wait = orders.length > 0 ? 0 : WAIT;
-        const head = encodeMessage(Kind.POLL, { session: this.#owner.secret, number: ++this.#polls, wait });
+        const head = encodeMessage(Kind.POLL, { session: this.#owner.secret, number: ++this.#polls, heard: this.#heard, wait });
         // Overtaken twice in a row, it may be that the server has nothing to say: it is asked for an answer, to know that it is there.
-        return [head, ...this.#owner.due(orders, this.#overtaken > 1), ...input];
+        return [head, ...this.#owner.due(orders, MOST_BYTES, this.#overtaken > 1), ...input];
     }
 
     // Requests and answers.
@@ -194,6 +198,7 @@ export class PollLink {
             return;
         }
         this.#current = null;
+        this.#heard = this.#polls;
         this.#failures = this.#overtaken = 0;
         if (this.#roundTrips.push(took) > ROUND_TRIPS) this.#roundTrips.shift();
         clearTimeout(this.#timer);
@@ -206,24 +211,22 @@ export class PollLink {
     }
 
     #deliver(body) {
-        const reader = new Reader(body);
+        const messages = [];
+        let close = null;
         try {
-            while (reader.left > 0 && !this.#isOver) {
+            for (const reader = new Reader(body); reader.left > 0; ) {
                 const at = reader.skip(reader.varint());
                 const message = body.subarray(at, reader.at);
-                if (message[0] === Kind.CLOSE) this.#closed(message);
-                else this.#owner.received(this, message);
+                if (message[0] === Kind.CLOSE) close ??= readClose(message);
+                else messages.push(message);
             }
         } catch (error) {
             if (!(error instanceof WireError)) throw error;
             this.#fail(BROKEN_MESSAGE, error.message);
+            return;
         }
-    }
-
-    #closed(message) {
-        const { code, reason } = openMessage(message).map;
-        if (!Number.isInteger(code) || typeof reason !== "string") throw new WireError("a close has a code and a reason");
-        this.#fail(code, reason);
+        this.#owner.received(this, messages);
+        if (close !== null && !this.#isOver) this.#fail(close.code, close.reason);
     }
 
     /** The newest poll, or its answer, is lost: a newer one says the same again. Orders cannot be said twice. */
@@ -238,6 +241,12 @@ export class PollLink {
         this.#input = null;
         this.#schedule(performance.now() + SHORTEST_DELAY + Math.random() * (bound - SHORTEST_DELAY), () => this.#poll());
     }
+}
+
+function readClose(message) {
+    const { code, reason } = openMessage(message).map;
+    if (!Number.isInteger(code) || typeof reason !== "string") throw new WireError("a close has a code and a reason");
+    return { code, reason };
 }
 
 /** What the server says of a request that it refuses, or null if it was not the server. */

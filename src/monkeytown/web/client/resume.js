@@ -53,6 +53,12 @@ export class Session {
         return this.#kept;
     }
 
+    /** The first of them, up to so many bytes. */
+    keptWithin(most) {
+        let bytes = 0;
+        return this.#kept.filter(({ length }) => (bytes += length) <= most);
+    }
+
     /** Numbers a message and keeps it until it has arrived. Returns the message to send, or null if there is no more room. */
     keep(message) {
         const bytes = encodeNumbered(this.#said + 1, message);

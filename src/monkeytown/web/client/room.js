@@ -141,7 +141,7 @@ export class Room extends Emitter {
 
     /** Whether the state is in and the connection is there. */
     #isLive() {
-        return this.open && this.isDescribed && this.#state.ready && this.client.state === "open";
+        return this.open && this.isShown && this.client.state === "open";
     }
 
     /** Whether the server has ever said what the room is. */
@@ -234,10 +234,14 @@ export class Room extends Emitter {
         this.#layout = new InputLayout(schema.input);
     }
 
-    /** Applies a `game_state`. Returns true if it was the first since this player joined (again). */
+    /** Whether a state has come since the room was described (anew). */
+    get isShown() {
+        return this.isDescribed && this.#state.ready;
+    }
+
+    /** Applies a `game_state`. */
     update(reader) {
         const state = this.#state;
-        const isFirst = !state.ready;
         const { epoch } = state;
         const snapshot = state.apply(reader);
         if (epoch !== state.epoch) this.#playback.reset();
@@ -246,7 +250,6 @@ export class Room extends Emitter {
         else this.acknowledgeLater();
         this.#notify();
         this.emit("state", { tick: state.tick, snapshot, bytes: reader.end });
-        return isFirst;
     }
 
     #notify() {
@@ -314,7 +317,7 @@ export class Room extends Emitter {
 
     /** Acknowledges what is new, unless that was done a moment ago. */
     acknowledgeLater() {
-        if (!this.isDescribed || !this.#state.ready) return;
+        if (!this.isShown) return;
         const isNew = this.#acked.tick !== this.#state.tick || this.#acked.number !== this.#link.number();
         if (isNew && performance.now() - this.#acked.at >= ACK_EVERY) this.#acknowledge();
     }

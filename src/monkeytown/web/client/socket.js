@@ -1,6 +1,6 @@
 /**
  * A link over a WebSocket. The other kind is in poll.js; both offer `open`, `hello`, `send`, `close`, `kind`, `unsent` and `isBusy`, and tell
- * their owner (connection.js) when they have `opened`, `received` a message, and `ended` by themselves. Knows nothing of what messages say.
+ * their owner (connection.js) when they have `opened`, `received` messages, and `ended` by themselves. Knows nothing of what messages say.
  */
 
 import { GameError } from "./errors.js";
@@ -32,7 +32,7 @@ export class SocketLink {
         const socket = (this.#socket = new this.#Socket(this.#url, [SUBPROTOCOL]));
         socket.binaryType = "arraybuffer";
         socket.onopen = () => this.#opened();
-        socket.onmessage = ({ data }) => this.#owner.received(this, typeof data === "string" ? null : new Uint8Array(data));
+        socket.onmessage = ({ data }) => this.#owner.received(this, [typeof data === "string" ? null : new Uint8Array(data)]);
         socket.onclose = ({ code, reason }) => this.#owner.ended(this, code, reason);
         // A close follows every error; without a listener some runtimes would take it for uncaught.
         socket.onerror = () => {};

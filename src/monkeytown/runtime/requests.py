@@ -1,0 +1,161 @@
+"""What the client of a session asks for, and what it may.
+
+Knows messages and limits; what is granted the session does. Whatever a client asks in vain is answered by a numbered `error`
+and disturbs nothing else.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from monkeytown.errors import Refusal
+from monkeytown.protocol.close import CloseCode
+from monkeytown.protocol.messages import (
+    Ack,
+    ChatMessage,
+    ClientMessage,
+    Heartbeat,
+    HeartbeatReply,
+    Hello,
+    JoinGame,
+    LeaveGame,
+    Numbered,
+    PlayerInput,
+    Poll,
+)
+from monkeytown.runtime.limits import TokenBucket
+from monkeytown.runtime.link import Link
+
+if TYPE_CHECKING:
+    from monkeytown.runtime.session import Session
+    from monkeytown.runtime.sessions import Sessions
+
+__all__ = ["Requests"]
+
+PACKED_INPUT = b"\x04"
+
+# Errors that a client causes at will are told once in a while; in between they are only counted.
+TOLD_PER_SECOND, TOLD_AT_ONCE = 2.0, 10.0
+# Messages that make no sense, a second; a client that sends many more does not speak our protocol.
+MALFORMED_PER_SECOND, MALFORMED_AT_ONCE = 0.5, 10.0
+
+
+class Requests:
+    """Of one session, over all of its connections."""
+
+    __slots__ = ("_chat", "_inputs", "_limits", "_malformed", "_now", "_session", "_told", "received")
+
+    def __init__(self, session: Session, sessions: Sessions) -> None:
+        now, limits = sessions.now, sessions.limits
+        self.received = 0
+        """The newest numbered message that was taken."""
+        self._session = session
+        self._limits = limits
+        self._now = now
+        self._inputs: TokenBucket | None = None
+        self._chat = TokenBucket(limits.chat_per_second, limits.chat_burst, now())
+        self._told = TokenBucket(TOLD_PER_SECOND, TOLD_AT_ONCE, now())
+        self._malformed = TokenBucket(MALFORMED_PER_SECOND, MALFORMED_AT_ONCE, now())
+
+    def take(self, link: Link, data: bytes) -> None:
+        """One whole message in the link's encoding."""
+        session = self._session
+        try:
+            if session.hosted is None and not link.codec.is_text and data[:1] == PACKED_INPUT:
+                raise Refusal(code="GAME-003")
+            message = link.codec.decode(data)
+        except Refusal as refusal:
+            self._malformed.take(self._now())
+            if self._malformed.flooded:
+                session.end(CloseCode.MALFORMED)
+            else:
+                session.error(refusal.code, refusal.message)
+            return
+        try:
+            self._handle(link, message)
+        except Refusal as refusal:
+            session.error(refusal.code, refusal.message)
+
+    def may_complain(self) -> bool:
+        """Whether the client is to be told of what it can cause many times a second."""
+        return self._told.take(self._now())
+
+    def joined(self, tick_rate: int) -> None:
+        """The client is in a room, which takes so many inputs."""
+        rate = tick_rate * self._limits.inputs_per_tick or self._limits.actions_per_second
+        self._inputs = TokenBucket(rate, max(rate, 1.0), self._now())
+
+    def _handle(self, link: Link, message: ClientMessage) -> None:
+        session = self._session
+        match message:
+            case PlayerInput():
+                self._act(link, message)
+            case Ack():
+                if not link.acknowledge(message.epoch, message.tick, message.number):
+                    session.complain("WS-010")
+            case Heartbeat():
+                reply = HeartbeatReply(message.timestamp, time.time() * 1000, self.received)
+                session.say("heartbeat", reply)
+                link.flush()
+            case Numbered():
+                if self._is_next(message.number):
+                    self._handle(link, message.message)
+            case ChatMessage():
+                self._chat_with_all(message.text)
+            case Hello():
+                session.hello(link, message)
+                link.flush()
+            case JoinGame():
+                session.join(link, message.game_id)
+            case LeaveGame():
+                session.leave()
+            case Poll():
+                raise Refusal(code="WS-005")
+
+    def _is_next(self, number: int) -> bool:
+        """Whether a numbered message is to be handled; it is not if it was, even if it asked in vain."""
+        if number > self.received + 1:
+            raise Refusal(code="WS-011")
+        if number <= self.received:
+            return False
+        self.received = number
+        return True
+
+    def _act(self, link: Link, message: PlayerInput) -> None:
+        session = self._session
+        hosted = session.hosted
+        if hosted is None or self._inputs is None:
+            raise Refusal(code="GAME-003")
+        if not self._inputs.take(self._now()):
+            if self._inputs.flooded:
+                session.end(CloseCode.FLOODING)
+            else:
+                session.complain("INPUT-003")
+            return
+        if message.tick:
+            link.acknowledge(None, message.tick, 0)
+        hosted.advance()
+        hosted.room.act(session.id, message.action, message.number, message.tick)
+        if message.number:
+            link.seen(message.number)
+        hosted.disturbed()
+
+    def _chat_with_all(self, text: str) -> None:
+        session = self._session
+        hosted = session.hosted
+        if hosted is None:
+            raise Refusal(code="GAME-003")
+        if len(text) > self._limits.chat_characters:
+            raise Refusal(
+                f"A chat message has at most {self._limits.chat_characters} characters.", "INPUT-004"
+            )
+        if not self._chat.take(self._now()):
+            if self._chat.flooded:
+                session.end(CloseCode.FLOODING)
+            else:
+                session.complain("INPUT-005")
+            return
+        hosted.advance()
+        hosted.room.chat(session.id, text)
+        hosted.disturbed()

@@ -1,0 +1,319 @@
+"""A session: one player from its first message to its last. It outlives the connections that it has, one after the other.
+
+Knows links, rooms and what the client must not miss; does not know sockets or frames. What the client may ask for is
+`monkeytown.runtime.requests`' matter.
+"""
+
+from __future__ import annotations
+
+import secrets
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from monkeytown.errors import ERROR_CODES, Refusal
+from monkeytown.position import Position
+from monkeytown.protocol.close import CloseCode, may_return
+from monkeytown.protocol.messages import Hello, Resume
+from monkeytown.room.mail import News, packed
+from monkeytown.room.member import Member
+from monkeytown.runtime.link import Link
+from monkeytown.runtime.outbox import Outbox
+from monkeytown.runtime.requests import Requests
+from monkeytown.runtime.secret import ResumeSecret
+
+if TYPE_CHECKING:
+    from monkeytown.runtime.host import HostedRoom
+    from monkeytown.runtime.sessions import Sessions
+
+__all__ = ["SERVER", "Session"]
+
+
+def _server() -> str:
+    try:
+        return f"monkeytown/{version('monkeytown')}"
+    except PackageNotFoundError:
+        return "monkeytown"
+
+
+SERVER = _server()
+"""What `welcome` calls this program."""
+
+
+class Session:
+    """One player. `receive` takes its messages; the room's host hands it what the room says."""
+
+    def __init__(self, sessions: Sessions, link: Link) -> None:
+        self.id = secrets.token_urlsafe(16)
+        """The player's id: 128 bits that nobody can guess."""
+        self.name: str | None = None
+        self.hosted: HostedRoom | None = None
+        """The room it is in."""
+        self.said_something = False
+        self.secret = ResumeSecret(self.id)
+        self._sessions = sessions
+        self._link: Link | None = link
+        self._requests = Requests(self, sessions)
+        self._outbox = Outbox()
+        self._welcomed: float | None = None
+        """When its link was last welcomed."""
+        self._ended = False
+        self._dismissed: tuple[int, str] | None = None
+        """How the game ended it while nobody was there to be told."""
+        self._described: object = None
+        """What kind of view its client was last told of."""
+
+    def receive(self, data: bytes) -> None:
+        """One whole message of its client."""
+        if self._link is not None and not self._ended:
+            self.said_something = True
+            self._requests.take(self._link, data)
+
+    # What the client may do
+
+    def hello(self, link: Link, message: Hello) -> None:
+        """The client says who it is, or who it was. Raises `Refusal`: whoever it was, that is over."""
+        if message.name is not None:
+            self.name = message.name
+        if message.resume is None:
+            self._welcome(self.name or "")
+            return
+        if self._welcomed is not None:
+            raise Refusal(code="AUTH-003")
+        session = self._sessions.find(message.resume.session)
+        if session is not None:
+            session._go_on(link, message.resume)
+            return
+        self._sessions.host.metrics.resumed["refused"] += 1
+        self._welcome(self.name or "", recovered=False, resumed=None, received=0, number=0, gameId=None)
+        raise Refusal(code="AUTH-003")
+
+    def join(self, link: Link, game_id: str) -> None:
+        """Takes a seat. Raises `Refusal`."""
+        if self.hosted is not None:
+            raise Refusal(code="GAME-004")
+        hosted = self._sessions.host.find_seat(game_id)
+        member = hosted.join(self)
+        self.hosted = hosted
+        self._requests.joined(hosted.room.tick_rate)
+        if self._welcomed is None:
+            self._welcome(member.player.name)
+        self._describe(link, hosted, member)
+        self.take_mail(member)
+        link.enter(hosted, member)
+        link.flush()
+        hosted.disturbed()
+
+    def leave(self) -> None:
+        """Gives the seat up. Raises `Refusal` if there is none."""
+        if self.hosted is None:
+            raise Refusal(code="GAME-003")
+        self._leave()
+
+    # Connections that come and go
+
+    def _go_on(self, link: Link, resume: Resume) -> None:
+        """Goes on over this link; whoever had the session before is told."""
+        self._move_to(link)
+        self.secret.renew(resume.session)
+        if self._dismissed is not None:
+            self._end(*self._dismissed)
+            return
+        hosted = self.hosted
+        member = None if hosted is None else hosted.room.members[self.id]
+        missed = self._outbox.since(resume.number)
+        number = self._outbox.last if missed is None else resume.number
+        self._outbox.acknowledge(number)
+        link.count_from(number)
+        position = None if member is None else self._position(member, resume)
+        resumed = None if member is None else "snapshot" if position is None else "delta"
+        metrics = self._sessions.host.metrics
+        metrics.resumed[resumed or "nowhere"] += 1
+        metrics.unrecovered += missed is None
+        self._welcome(
+            self.name or "" if member is None else member.player.name,
+            recovered=missed is not None,
+            resumed=resumed,
+            received=self._requests.received,
+            number=number,
+            gameId=None if hosted is None else hosted.room.id,
+        )
+        if hosted is not None and member is not None and position is None:
+            self._describe(link, hosted, member)
+        for number, news in missed or ():
+            self._send(number, news)
+            link.flush()  # what may be missed is as much as may wait
+        if hosted is not None and member is not None:
+            if missed is None:
+                hosted.room.introduce_all(member)
+                self.take_mail(member)
+            link.enter(hosted, member, position)
+            link.flush()
+            hosted.resume(self)
+
+    def _move_to(self, link: Link) -> None:
+        """From now on this link is its own. The one before gets the session that the new one had begun with, and ends."""
+        newcomer, former = link.session, self._link
+        newcomer._link, newcomer._ended = former, True
+        link.session, self._link = self, link
+        self.said_something = True
+        self._sessions.back(self)
+        if former is not None:
+            former.session = newcomer
+            if self.hosted is not None:
+                former.leave()
+            former.close(CloseCode.REPLACED, CloseCode.REPLACED.reason)
+
+    def _position(self, member: Member, resume: Resume) -> Position | None:
+        """Where the client stands in the room, if a delta can start there."""
+        hosted = self.hosted
+        if hosted is None or resume.game_id != hosted.room.id or resume.epoch is None or resume.tick is None:
+            return None
+        if self._described != _kind_of_view(member):
+            return None
+        position = Position(resume.epoch, resume.tick)
+        return position if hosted.room.decide(position, member).is_delta else None
+
+    def lost(self, link: Link, *, for_good: bool = False) -> None:
+        """This connection of it is gone, whoever ended it. `for_good`: the client has said that it does not come back."""
+        if link is not self._link:
+            return
+        self._let_go(link)
+        if self.hosted is None or for_good or self._ended:
+            self._finish()
+        else:
+            self._drop(self.hosted)
+
+    def end(self, code: CloseCode) -> None:
+        """Sends the client away."""
+        self._end(code, code.reason)
+
+    def dismiss(self, code: int, reason: str) -> None:
+        """The game sends the player away. One who has no connection hears of it when it comes back."""
+        if self._link is not None:
+            self._end(code, reason)
+        else:
+            self.hosted = None
+            self._dismissed = code, reason
+            self._sessions.keep(self, self._sessions.limits.seat_seconds)
+
+    def expire(self) -> None:
+        """It has been away for too long."""
+        self._sessions.host.metrics.sessions_expired += 1
+        self._finish()
+
+    def confirm(self) -> None:
+        """Finds out whether the client has read its welcome: it says nothing between its hello and that."""
+        link = self._link
+        if link is not None and self._welcomed is not None and link.last_received > self._welcomed:
+            self.secret.confirm()
+
+    def _end(self, code: int, reason: str) -> None:
+        """Ends the connection, and the session as well if the client is not to come back."""
+        link = self._link
+        if self._ended or link is None:
+            return
+        self._let_go(link)
+        if self.hosted is not None and may_return(code):
+            self._drop(self.hosted)
+        else:
+            self._finish()
+        link.close(code, reason)
+
+    def _let_go(self, link: Link) -> None:
+        self.confirm()
+        self.prune()
+        self._link = None
+        if self.hosted is not None:
+            link.leave()
+
+    def _drop(self, hosted: HostedRoom) -> None:
+        """There is a seat and no connection."""
+        seconds = hosted.room.game.seat_seconds
+        if seconds is None:
+            seconds = self._sessions.limits.seat_seconds
+        if seconds > 0:
+            self._sessions.keep(self, seconds)
+            hosted.drop(self)
+        else:
+            self._finish()
+
+    def _finish(self) -> None:
+        self._ended = True
+        self._leave()
+        self._sessions.forget(self)
+
+    def _leave(self) -> None:
+        hosted, self.hosted = self.hosted, None
+        if hosted is not None:
+            if self._link is not None:
+                self._link.leave()
+            hosted.leave(self)
+
+    # What the client is told
+
+    def _welcome(self, name: str, **about: Any) -> None:
+        self._sessions.welcome(self)
+        self._welcomed = self._sessions.now()
+        who = {"playerId": self.id, "name": name, "server": SERVER, "session": self.secret.token}
+        self.say("welcome", who | about)
+
+    def _describe(self, link: Link, hosted: HostedRoom, member: Member) -> None:
+        self._described = _kind_of_view(member)
+        if not link.codec.is_text:
+            link.send(hosted.schema(member))
+
+    def describe_anew(self, hosted: HostedRoom, member: Member) -> None:
+        """The player sees the room in another way: it is described, and then shown, as if they had joined again."""
+        link = self._link
+        if link is None:
+            return
+        link.leave()
+        self._describe(link, hosted, member)
+        link.flush()  # what is queued goes out behind the next state, which is of the new kind already
+        link.enter(hosted, member)
+
+    def error(self, code: str, message: str | None = None) -> None:
+        """A numbered `error`."""
+        self._sessions.host.metrics.errors[code] += 1
+        self._tell(News("error", packed({"code": code, "message": message or ERROR_CODES[code]})))
+        self.flush()
+
+    def complain(self, code: str) -> None:
+        """The same for what a client can cause many times a second: told once in a while."""
+        if self._requests.may_complain():
+            self.error(code)
+        else:
+            self._sessions.host.metrics.errors[code] += 1
+
+    def take_mail(self, member: Member) -> None:
+        """What the room has for this player goes on its way."""
+        self.prune()
+        for news in member.take_mail():
+            self._tell(news)
+
+    def prune(self) -> None:
+        """What the client has read need not be kept any longer."""
+        if self._link is not None:
+            self._outbox.acknowledge(self._link.acked_number)
+
+    def flush(self) -> None:
+        if self._link is not None:
+            self._link.flush()
+
+    def say(self, kind: str, payload: object) -> None:
+        """A message that it does not matter to miss."""
+        if self._link is not None:
+            self._link.send(self._link.codec.encode(kind, payload))
+
+    def _tell(self, news: News) -> None:
+        self._send(self._outbox.append(news), news)
+
+    def _send(self, number: int, news: News) -> None:
+        link = self._link
+        if link is not None:
+            link.send_numbered(link.codec.encode(news.type, news.payload, number), number)
+
+
+def _kind_of_view(member: Member) -> object:
+    """Two views of one kind are described alike, and one goes on where the other was."""
+    return member.sight is not None and member.view is member.sight, member.delay
