@@ -24,10 +24,11 @@ import msgspec
 from monkeytown.client.mirror import Mirror
 from monkeytown.errors import Refusal
 from monkeytown.game import Game
+from monkeytown.room.closing import Closing
 from monkeytown.room.cursor import Cursor
 from monkeytown.room.delayed import Delayed
 from monkeytown.room.member import Member
-from monkeytown.room.room import Closing, Room
+from monkeytown.room.room import Room
 
 __all__ = ["Received", "TestedPlayer", "TestedRoom", "play"]
 

@@ -193,6 +193,39 @@ class TestWindow:
         tick(group, 2)
         assert player.read() == [b"state 1", b"event"]
 
+    def test_a_line_that_is_slow_to_catch_up_gets_less_at_a_time(self, make: Any) -> None:
+        group, player = make.group(window=8), make()
+        group.add(player)
+        assert [tick(group, number) for number in range(1, 11)] == [1] * 8 + [0] * 2
+        player.receive(ack(1, 8, 0))
+        assert [tick(group, number, now=3.0) for number in range(11, 15)] == [1, 1, 0, 0]
+        player.receive(ack(1, 12, 0))  # at once: the line is only long
+        assert [tick(group, number, now=3.1) for number in range(15, 21)] == [1] * 4 + [0] * 2
+        player.receive(ack(1, 18, 0))
+        assert [tick(group, number, now=3.2) for number in range(21, 31)] == [1] * 8 + [0] * 2
+
+    def test_a_line_that_stays_slow_gets_one_at_a_time(self, make: Any) -> None:
+        group, player, number, now, sent = make.group(window=20), make(), 0, 0.0, 0
+        group.add(player)
+        for _ in range(6):
+            sent = 0
+            for _ in range(40):
+                number, now = number + 1, now + 0.05
+                sent += tick(group, number, now=now)
+            player.receive(ack(1, number, 0))
+            player.receive(ack(1, max(int(state.split()[1]) for state in player.read()), 0))
+        assert sent == 1
+
+    def test_who_acknowledges_something_new_is_not_stalled(self, make: Any) -> None:
+        group, player = make.group(window=4), make()
+        group.add(player)
+        for number in range(1, 10):
+            tick(group, number, now=1.0)
+        assert group.held_longer(9.0, 11.0) == [player]
+        player.receive(ack(1, 1, 0))  # which also moves the time that it is compared with, to the real one
+        assert group.held_longer(9.0, player.last_received + 8.0) == []
+        assert group.held_longer(9.0, player.last_received + 10.0) == [player]
+
     def test_who_is_held_for_long_is_known(self, make: Any) -> None:
         group, player, fine = make.group(window=1), make(), make()
         group.add(player)
@@ -290,3 +323,49 @@ def test_sending_nothing_is_an_error() -> None:
         group.send(0, b"", 1, 1)
     with pytest.raises(ValueError, match="no such cohort"):
         group.send(-1, frame(b"x"), 1, 1)
+
+
+class TestPositions:
+    """Who comes with a position goes on from there."""
+
+    def test_a_position_is_a_cohort_of_its_own(self, make: Any) -> None:
+        group, old, back = make.group(), make(), make()
+        group.add(old)
+        for number in range(1, 6):
+            tick(group, number)
+        group.add(back, position=Position(1, 3))
+        assert group.due(6, 1.0) == [(Position(1, 5), 0), (Position(1, 3), 0)]
+        group.send(1, frame(b"3 to 6"), 1, 6)
+        group.flush()
+        assert back.read() == [b"3 to 6"]
+        assert old.read()[-1] == b"state 5"
+        assert tick(group, 7) == 2
+
+    def test_what_it_had_is_acknowledged(self, make: Any) -> None:
+        group, back = make.group(window=2), make()
+        group.add(back, position=Position(1, 3))
+        back.receive(ack(1, 3, 0))
+        assert back.messages == []
+        back.receive(ack(1, 4, 0))
+        assert back.messages == [ack(1, 4, 0)]
+        assert [tick(group, number) for number in range(100, 103)] == [1, 1, 0]
+
+    def test_a_word_on_the_room_before_comes_late_and_is_no_lie(self, make: Any) -> None:
+        first, second, player = make.group(), make.group(), make()
+        handle = first.add(player)
+        tick(first, 50)
+        first.remove(handle)
+        second.add(player)
+        tick(second, 1)
+        player.receive(ack(1, 50, 0))
+        assert player.messages == []
+        player.receive(ack(1, 51, 0))
+        assert player.messages == [ack(1, 51, 0)]
+
+    def test_inputs_go_on_from_the_number_that_was_seen(self, make: Any) -> None:
+        group, player, queue = make.group(), make(), Queue(LAYOUT)
+        group.add(player, position=Position(1, 1))
+        player.set_inputs(queue, 0, 0, 0, seen=7)
+        group.due(2, 1.0)
+        group.flush()
+        assert player.read() == [b"\x44\x01\x07"]

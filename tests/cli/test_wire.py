@@ -28,7 +28,7 @@ SERVER_MESSAGES = [
     {"type": "player_left", "seq": 200, "payload": {"playerId": "p"}},
     {"type": "game_event", "seq": 3, "payload": {"event": "boom", "data": [1, None]}},
     {"type": "error", "seq": 4, "payload": {"code": "GAME-100", "message": "no"}},
-    {"type": "heartbeat", "payload": {"timestamp": 1, "serverTime": 2.5}},
+    {"type": "heartbeat", "payload": {"timestamp": 1, "serverTime": 2.5, "received": 0}},
 ]
 
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monkeytown._core.wire import Writer
 from monkeytown.errors import Refusal
 from monkeytown.protocol.codec import ACTION_DEPTH, BINARY, CODECS, JSON, Codec, server_message
 from monkeytown.protocol.messages import (
@@ -24,7 +25,10 @@ from monkeytown.protocol.messages import (
     Hello,
     JoinGame,
     LeaveGame,
+    Numbered,
     PlayerInput,
+    Poll,
+    Resume,
     Welcome,
 )
 
@@ -143,6 +147,77 @@ class TestWhatIsMalformed:
             BINARY.decode(b"\x43\x80")
         with pytest.raises(Refusal, match="WS-005"):
             JSON.decode(b'{"type": "game_state", "payload": {}}')
+
+
+class TestNumbered:
+    @FORMS
+    @pytest.mark.parametrize("number", [1, 127, 128, 2**32 - 1])
+    @pytest.mark.parametrize(
+        "message", [ChatMessage("hi"), JoinGame("jungle"), LeaveGame(), PlayerInput({"place": 4})]
+    )
+    def test_the_message_inside_is_read_as_itself(
+        self, codec: Codec, form: Any, number: int, message: Any
+    ) -> None:
+        name = next(name for name, (_, shape) in FROM_CLIENT.items() if shape is type(message))
+        payload = msgspec.to_builtins(message)
+        if codec is BINARY:
+            body = message.action if isinstance(message, PlayerInput) else payload
+            writer = Writer()
+            writer.varint(number)
+            data = b"\x08" + writer.getvalue() + binary(name, body)
+        else:
+            data = json.dumps({"type": name, "seq": number, "payload": payload}).encode()
+        assert codec.decode(data) == Numbered(number, message)
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            b"\x08",
+            b"\x08\x80",
+            b"\x08\x01",
+            b"\x08\x01\x08\x02" + binary("chat_message", {"text": "hi"}),
+            b"\x08\x00" + binary("chat_message", {"text": "hi"}),
+            b"\x08\x01" + binary("heartbeat", {"timestamp": 1}),
+            b"\x08\x01\x07\x01\x01\x01",
+            b"\x08\x01" + binary("hello", {}),
+        ],
+    )
+    def test_what_is_not_numbered_is_refused_in_binary(self, data: bytes) -> None:
+        with pytest.raises(Refusal, match="WS-003"):
+            BINARY.decode(data)
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            b'{"type": "chat_message", "seq": 0, "payload": {"text": "hi"}}',
+            b'{"type": "chat_message", "seq": -1, "payload": {"text": "hi"}}',
+            b'{"type": "chat_message", "seq": 4294967296, "payload": {"text": "hi"}}',
+            b'{"type": "chat_message", "seq": "1", "payload": {"text": "hi"}}',
+            b'{"type": "heartbeat", "seq": 1, "payload": {"timestamp": 1}}',
+        ],
+    )
+    def test_what_is_not_numbered_is_refused_in_json(self, data: bytes) -> None:
+        with pytest.raises(Refusal, match="WS-003"):
+            JSON.decode(data)
+
+    @pytest.mark.parametrize("name", ["numbered", "poll"])
+    def test_what_only_the_binary_form_has_is_unknown_in_json(self, name: str) -> None:
+        with pytest.raises(Refusal, match="WS-005"):
+            JSON.decode(text(name, {}))
+
+    def test_what_a_client_comes_back_with(self) -> None:
+        resume = {"session": "p.s", "number": 3, "gameId": "room", "epoch": 1, "tick": 2**40}
+        hello = Hello(resume=Resume("p.s", 3, "room", 1, 2**40))
+        assert BINARY.decode(binary("hello", {"resume": resume})) == hello
+        assert JSON.decode(text("hello", {"resume": resume})) == hello
+        assert BINARY.decode(binary("hello", {"resume": {"session": ""}})) == Hello(resume=Resume(""))
+
+    def test_what_a_poll_begins_with(self) -> None:
+        poll = {"session": "p.s", "number": 3, "heard": 2, "wait": 25}
+        assert BINARY.decode(binary("poll", poll)) == Poll("p.s", 3, 2, 25)
+        for wrong in ({"number": 1}, {"session": "x" * 257, "number": 1}, poll | {"wait": -1}):
+            with pytest.raises(Refusal, match="WS-003"):
+                BINARY.decode(binary("poll", wrong))
 
 
 class TestActions:

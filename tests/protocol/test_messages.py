@@ -46,4 +46,4 @@ def test_kinds_are_those_of_the_document() -> None:
     ],
 )
 def test_keys_on_the_wire_are_the_platforms(message: msgspec.Struct, keys: dict[str, object]) -> None:
-    assert msgspec.to_builtins(message) == keys
+    assert msgspec.to_builtins(message).items() >= keys.items()

@@ -113,6 +113,11 @@ async def binary_client(server: RunningServer, **options: Any) -> AsyncIterator[
         yield BinaryClient(connection)
 
 
+def as_map(welcome: msgspec.Struct) -> dict[str, Any]:
+    """A message with all of its keys, as the wire calls them."""
+    return {field.encode_name: getattr(welcome, field.name) for field in msgspec.structs.fields(welcome)}
+
+
 class PollClient:
     """Speaks `monkeytown.1` by POST /poll."""
 
@@ -137,7 +142,7 @@ class PollClient:
         response = await self.post(blobs([bytes((0x01,)) + msgspec.msgpack.encode(hello), *said]))
         assert response.status_code == 200, response.text
         self.take(response.content)
-        welcome: dict[str, Any] = msgspec.to_builtins(self.next("welcome"))
+        welcome = as_map(self.next("welcome"))
         self.token = welcome["session"]
         return welcome
 
@@ -156,6 +161,8 @@ class PollClient:
         reader = Reader(content)
         while reader.remaining:
             message = messages.decode(reader.raw(reader.varint()))
+            if message.type == "welcome":
+                self.number = message.payload.number
             if message.number:
                 if message.number <= self.number:
                     continue

@@ -74,6 +74,12 @@ class Pond(Game):
     def on_tick(self, dt: float) -> None:
         self.calls.append(("tick", self.tick, round(self.time, 6), dt))
 
+    def on_drop(self, player: Player) -> None:
+        self.calls.append(("drop", player.name, player.connected))
+
+    def on_resume(self, player: Player) -> None:
+        self.calls.append(("resume", player.name, player.connected))
+
     def on_leave(self, player: Player) -> None:
         self.calls.append(("leave", player.name, len(self.players)))
         super().on_leave(player)

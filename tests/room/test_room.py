@@ -8,12 +8,13 @@ from typing import Any
 import numpy
 import pytest
 
-from monkeytown import Game, Player, Refusal, table
+from monkeytown import Game, Player, Refusal, everything, table
 from monkeytown._core.timing import PARTS, Course, Stopwatch, Timing
 from monkeytown.errors import FieldError, HookError
-from monkeytown.position import Position
+from monkeytown.position import Position, Reason
+from monkeytown.room.closing import ROOM_CLOSED, ROOM_FAILED
 from monkeytown.room.inputs import INPUTS_PER_TICK
-from monkeytown.room.room import ROOM_CLOSED, ROOM_FAILED, Room
+from monkeytown.room.room import Room
 
 from .pond import Frog, Hop, Pond, Shoal, Wall, a_room, errors, game_events, joined, told
 
@@ -22,6 +23,62 @@ def hop(room: Room, member: Any, by: float = 0.0, number: int = 1, croak: bool =
     assert room.inputs is not None
     message = room.inputs.layout.pack(Hop(by=by, croak=croak), number)
     room.inputs.push_message(member.number, message)
+
+
+class TestConnections:
+    def test_the_rules_are_told_once_each_time(self) -> None:
+        room = a_room(Pond)
+        [ada] = joined(room, "Ada")
+        for _ in range(2):
+            room.drop("Ada")
+        for _ in range(2):
+            room.resume("Ada")
+        assert room.game.calls[2:] == [("drop", "Ada", False), ("resume", "Ada", True)]
+        assert ada.player.entity.alive
+
+    def test_whoever_is_not_here_has_no_connection(self) -> None:
+        room = a_room(Pond)
+        joined(room, "Ada")
+        room.drop("Bob")
+        room.dispose()
+        room.drop("Ada")
+        assert ("drop", "Ada", False) not in room.game.calls
+
+    def test_a_hook_that_fails_ends_the_room(self) -> None:
+        class Touchy(Wall):
+            def on_drop(self, player: Player) -> None:
+                raise KeyError("gone")
+
+        room = a_room(Touchy)
+        joined(room, "Ada")
+        room.drop("Ada")
+        assert room.closed is not None
+        assert room.closed.code == ROOM_FAILED
+
+    def test_a_position_is_judged_by_who_sees_what(self) -> None:
+        room = a_room(Pond)
+        [ada] = joined(room, "Ada")
+        room.step()
+        assert room.decide(room.position, ada) is Reason.CONTINUED
+        assert room.decide(Position(room.epoch, room.tick + 1), ada) is Reason.AHEAD
+        assert room.decide(Position(room.epoch + 1, room.tick), ada) is Reason.OTHER_EPOCH
+        ada.player.view = everything(delay=1.0)
+        assert room.decide(room.position, ada) is Reason.OTHER_EPOCH
+
+    def test_everybody_is_introduced_anew(self) -> None:
+        room = a_room(Pond)
+        ada, _ = joined(room, "Ada", "Bob")
+        ada.take_mail()
+        room.introduce_all(ada)
+        assert told(ada) == [("player_joined", {"id": name, "name": name}) for name in ("Ada", "Bob")]
+        assert ada in room.notified
+
+    def test_between_steps_a_room_may_be_disturbed(self) -> None:
+        room = a_room(Pond)
+        room.step()
+        assert not room.is_disturbed
+        joined(room, "Ada")
+        assert room.is_disturbed
 
 
 class TestTheTick:

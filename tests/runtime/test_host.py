@@ -241,10 +241,10 @@ class TestEmptyRooms:
         hosted = player.join("dots")
         player.session.lost(player, for_good=True)
         clock.run(9)
-        host.sweep()
+        host.sweep(clock.seconds())
         assert hosted.room.id in host.rooms
         clock.run(2)
-        host.sweep()
+        host.sweep(clock.seconds())
         assert host.rooms == {}
         assert clock.ticker.next_deadline is None
         assert hosted.room.closed is not None
@@ -256,7 +256,7 @@ class TestEmptyRooms:
         clock.run(5)
         assert client().join(hosted.room.id) is hosted
         clock.run(60)
-        host.sweep()
+        host.sweep(clock.seconds())
         assert hosted.room.id in host.rooms
 
     def test_many_rooms_leave_nothing_behind(self, clock: Clock) -> None:
@@ -266,7 +266,7 @@ class TestEmptyRooms:
                 player = Client(host, clock)
                 player.join(game)
                 player.session.lost(player, for_good=True)
-            host.sweep()
+            host.sweep(clock.seconds())
         assert host.rooms == {}
         assert clock.ticker.next_deadline is None
         for metrics in host.metrics.games.values():

@@ -252,7 +252,7 @@ cdef class Connection(FrameReader):
         self.on_binary(<unsigned char*> <char*> payload, len(payload))
 
     def acknowledge(self, epoch: int | None, uint64_t tick, uint32_t number) -> bool:
-        """An `ack` that came in another encoding, or without an epoch inside an input. False: it names what was never sent."""
+        """An `ack` that came in another encoding, or without an epoch inside an input. False: that was never sent."""
         cdef Client* client = &self.client
         if not self._may_have(client.epoch if epoch is None else epoch, tick, number):
             return False
@@ -280,8 +280,10 @@ cdef class Connection(FrameReader):
         self.client.received_input = number
 
     def set_inputs(self, Queue inputs, int player_number, double rate, double burst, *, uint32_t seen=0) -> None:
-        """Where `player_input` goes from now on, without Python; None: to `binary_received`, like the rest. `seen`: the newest
-        number that the rules have seen, of which the client is told anew."""
+        """Where `player_input` goes from now on, without Python; None: to `binary_received`, like the rest.
+
+        `seen`: the newest number that the rules have seen, of which the client is told anew.
+        """
         self._inputs = inputs
         self._player_number = player_number
         self.client.received_input = self.client.seen_input = seen

@@ -1,7 +1,7 @@
 """The loop of sends: what goes out to each client of a range, and what becomes of it.
 
-Knows clients, sockets and one cohort's frame; not who is in which cohort (that is `fanout`), nor which thread runs it (that is
-`senders`). Runs without the GIL.
+Knows clients, sockets and one cohort's frame; not who is in which cohort (that is `fanout`), nor which thread runs it (that
+is `senders`). Runs without the GIL.
 """
 
 from libc.errno cimport errno

@@ -20,6 +20,8 @@ from monkeytown.protocol.messages import (
     Ack,
     ChatMessage,
     ClientMessage,
+    JoinGame,
+    LeaveGame,
     Numbered,
     PlayerInput,
     ServerMessage,
@@ -202,8 +204,8 @@ def _check(value: object, depth: int) -> None:
 
 
 def _numbered(number: int, message: ClientMessage) -> Numbered:
-    if not isinstance(message, ChatMessage | PlayerInput):
-        raise Refusal("Only chat messages and inputs are numbered.", "WS-003")
+    if not isinstance(message, ChatMessage | PlayerInput | JoinGame | LeaveGame):
+        raise Refusal("A message of this kind is not numbered.", "WS-003")
     if not 1 <= number <= _LAST_NUMBER:
         raise Refusal("Messages are numbered from 1.", "WS-003")
     return Numbered(number, message)

@@ -98,7 +98,7 @@ class Numbered(Message):
     """A message that the client sends until it hears that it was taken."""
 
     number: Annotated[int, Meta(ge=1, le=2**32 - 1)]
-    message: ChatMessage | PlayerInput
+    message: ChatMessage | PlayerInput | JoinGame | LeaveGame
 
 
 class Poll(Message):

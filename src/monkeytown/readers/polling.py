@@ -170,7 +170,10 @@ class PollLink:
     def _settle(self, heard: int) -> None:
         """The client has the answer to its poll `heard`, and so all that was in it."""
         answer, self._answer = self._answer, None
-        if answer is None or heard < answer.poll:
+        if answer is None:
+            return
+        if heard < answer.poll:
+            self._state_due = 0.0  # it was lost, and so is the time since
             return
         del self._messages[: answer.messages]
         self._read_up_to(answer.number)
@@ -216,6 +219,7 @@ class PollLink:
 
     def _take_all(self, messages: Iterable[bytes]) -> None:
         self.last_received = self._polls.now()
+        self._rate.take(self.last_received)
         for message in messages:
             if self.closed is not None:
                 return
@@ -224,8 +228,8 @@ class PollLink:
                 self._take_input(room, message)
             elif self._rate.take(self.last_received):
                 self.session.receive(message)
-            elif self._rate.flooded:
-                self.session.end(CloseCode.FLOODING)
+        if self._rate.flooded:
+            self.session.end(CloseCode.FLOODING)
 
     def _take_input(self, room: Room, message: bytes) -> None:
         assert self._inputs is not None

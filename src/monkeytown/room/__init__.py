@@ -6,6 +6,7 @@
     view      the view of a reader who sees everything
     delayed   the room as it was some time ago, for spectators
     seating   who sits where
+    closing   why a room has ended
     inputs    where inputs wait, and how the rules get them
     encoded   what was encoded in this tick, kept for all who share it
     private   what one player alone is told: its entity and its owner-only values

@@ -6,16 +6,17 @@ reads it, what time it is, or how long a tick may take; its host calls `step()` 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from monkeytown._core import state, values
 from monkeytown._core.area import Area
 from monkeytown._core.fanout import Group
 from monkeytown._core.sight import Sight
 from monkeytown._core.timing import COMMIT, ON_INPUT, ON_TICK, TIMERS, Stopwatch
-from monkeytown.errors import ERROR_CODES, FieldError, HookError, Refusal
+from monkeytown.errors import ERROR_CODES, FieldError, Refusal
 from monkeytown.game import Game, Player
 from monkeytown.position import Position, Reason
+from monkeytown.room.closing import ROOM_CLOSED, ROOM_FAILED, Closing
 from monkeytown.room.encoded import Encoded, Encoding, Reading
 from monkeytown.room.inputs import hand_over, queue_for, record
 from monkeytown.room.member import Member
@@ -27,19 +28,7 @@ from monkeytown.room.stage import RoomStage
 from monkeytown.room.view import EVERYTHING, View
 from monkeytown.schema import Schema
 
-__all__ = ["ROOM_CLOSED", "ROOM_FAILED", "Closing", "Room"]
-
-# Close codes of docs/reference/errors.md. Both say: do not come back to this room.
-ROOM_FAILED = 4505
-ROOM_CLOSED = 4506
-
-
-class Closing(NamedTuple):
-    """Why a room has ended. `error` is there when the rules failed."""
-
-    reason: str
-    code: int
-    error: HookError | None = None
+__all__ = ["Room"]
 
 
 class Room:
@@ -207,7 +196,7 @@ class Room:
             self._stage.forget(member)
             self._settle()
             raise
-        self._announce(member)
+        self._stage.announce(member)
         self._stage.release()
         self._stage.reviewed.discard(member)  # nothing has been described to it yet
         self._settle()
@@ -238,8 +227,7 @@ class Room:
 
     def introduce_all(self, member: Member) -> None:
         """A member hears of everybody anew, itself included."""
-        for other in self.members.values():
-            self._stage.introduce(other, (member,))
+        self._stage.introduce_all(member)
 
     def chat(self, player_id: str, text: str) -> None:
         """A player says something; nothing, if it is blank. Raises `Refusal` only if they are not here."""
@@ -275,13 +263,6 @@ class Room:
         except Refusal as refusal:
             self._stage.refuse(member, refusal)
         self._settle()
-
-    def _announce(self, new: Member) -> None:
-        """The new member hears of everybody, itself included; everybody else hears of the new one."""
-        for member in self.members.values():
-            if member is not new:
-                self._stage.introduce(member, (new,))
-        self._stage.introduce(new, self.members.values())
 
     def _remove(self, member: Member) -> None:
         self._seating.unseat(member)

@@ -103,9 +103,15 @@ class RoomStage:
         """A numbered message to these members."""
         self._tell(to, News(type, packed(payload)))
 
-    def introduce(self, member: Member, to: Iterable[Member]) -> None:
-        """These hear that a member is here."""
-        self._tell(to, member.introduction)
+    def announce(self, new: Member) -> None:
+        """A new member hears of everybody, itself included; everybody else hears of the new one."""
+        self._tell((member for member in self.members.values() if member is not new), new.introduction)
+        self.introduce_all(new)
+
+    def introduce_all(self, member: Member) -> None:
+        """A member hears of everybody, itself included."""
+        for other in self.members.values():
+            self._tell((member,), other.introduction)
 
     def refuse(self, member: Member, refusal: Refusal) -> None:
         """A numbered error to one member."""

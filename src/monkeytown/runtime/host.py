@@ -355,9 +355,8 @@ class Host:
         self.rooms[room.id] = hosted
         return hosted
 
-    def sweep(self) -> None:
+    def sweep(self, now: float) -> None:
         """Ends rooms that have been empty for long enough; to be called now and then."""
-        now = self.now()
         for hosted in list(self.rooms.values()):
             if hosted.empty_since is not None and now - hosted.empty_since >= self._empty_seconds:
                 hosted.dispose()

@@ -54,24 +54,16 @@ GRACE_SECONDS = 3
 class RunningServer:
     """A server that has started: where it is, and what is going on in it."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        sock: socket.socket,
-        host: Host,
-        sessions: Sessions,
-        front: Front,
-        polls: Polls,
-    ) -> None:
+    def __init__(self, settings: Settings, sock: socket.socket, instance: _Instance) -> None:
         self.host: str = settings.host
         self.port: int = sock.getsockname()[1]
         shown = f"[{self.host}]" if ":" in self.host else self.host
         scheme = "https" if settings.tls_certificate else "http"
         self.url = f"{scheme}://{shown}:{self.port}"
-        self.rooms = host
-        self.sessions = sessions
-        self.front = front
-        self.polls = polls
+        self.rooms = instance.host
+        self.sessions = instance.sessions
+        self.front = instance.front
+        self.polls = instance.polls
 
     @property
     def metrics(self) -> Metrics:
@@ -203,51 +195,70 @@ def _bind(host: str, port: int) -> socket.socket:
     return sock
 
 
+class _Instance:
+    """The parts of a server but for HTTP, joined. To be made in the event loop that they will run in."""
+
+    def __init__(self, games: Sequence[type[Game]], settings: Settings) -> None:
+        metrics = Metrics()
+
+        def audiences(room: Room) -> list[Audience]:
+            return [self.front.audience(room)]
+
+        waker = make_waker(asyncio.get_running_loop())
+        self.host = Host(
+            games,
+            Ticker(waker, metrics=metrics, shedding=Shedding(settings.max_stride)),
+            make_audiences=audiences,
+            max_players=settings.max_players or None,
+            empty_seconds=settings.empty_room_seconds,
+        )
+        self.sessions = Sessions(self.host, settings)
+        self.origins = Origins(settings.origins, loopback=settings.on_loopback)
+        addresses = Addresses(settings.connections_per_address, free_loopback=settings.on_loopback)
+        self.front = Front(
+            self.host,
+            self.sessions,
+            settings,
+            origins=self.origins,
+            addresses=addresses,
+            headers=HEADERS,
+            window=settings.ack_window,
+            send_threads=settings.send_threads,
+        )
+        self.polls = Polls(self.sessions, settings, addresses=addresses)
+        shortest = min(settings.first_message_seconds, settings.silence_seconds, settings.stalled_seconds)
+        sweeps = self.front.sweep, self.polls.sweep, self.sessions.sweep, self.host.sweep
+        self._sweeper = Sweeper(min(1.0, shortest / 4), sweeps)
+        self.health = Health()
+
+    def start(self) -> None:
+        self.front.start()
+        self._sweeper.start()
+        self.health.ready = True
+
+    def stop(self) -> None:
+        self.health.ready = False
+        self._sweeper.stop()
+        self.front.close()
+        self.polls.close()
+        self.host.close()
+
+
 def _build(
     games: Sequence[type[Game]], settings: Settings, sock: socket.socket, routes: Sequence[BaseRoute]
 ) -> tuple[_Server, RunningServer]:
-    """Joins the parts. To be called in the event loop that they will run in."""
-    metrics = Metrics()
-
-    def audiences(room: Room) -> list[Audience]:
-        return [front.audience(room)]
-
-    host = Host(
-        games,
-        Ticker(
-            make_waker(asyncio.get_running_loop()), metrics=metrics, shedding=Shedding(settings.max_stride)
-        ),
-        make_audiences=audiences,
-        max_players=settings.max_players or None,
-        empty_seconds=settings.empty_room_seconds,
-    )
-    sessions = Sessions(host, settings)
-    origins = Origins(settings.origins, loopback=settings.on_loopback)
-    addresses = Addresses(settings.connections_per_address, free_loopback=settings.on_loopback)
-    front = Front(
-        host,
-        sessions,
-        settings,
-        origins=origins,
-        addresses=addresses,
-        headers=HEADERS,
-        window=settings.ack_window,
-        send_threads=settings.send_threads,
-    )
-    polls = Polls(sessions, settings, addresses=addresses)
-    shortest = min(settings.first_message_seconds, settings.silence_seconds, settings.stalled_seconds)
-    sweeper = Sweeper(
-        min(1.0, shortest / 4), (front.sweep, polls.sweep, sessions.sweep, lambda now: host.sweep())
-    )
-    health = Health()
+    """An instance, with HTTP around it."""
+    instance = _Instance(games, settings)
+    about = RunningServer(settings, sock, instance)
     page = MetricsPage(
-        ServerCollector(host, sessions, front, polls),
+        ServerCollector(instance.host, instance.sessions, instance.front, instance.polls),
         token=settings.metrics_token.get_secret_value(),
         is_open=settings.on_loopback,
     )
+    app = application(games, instance.health, [*page.routes, *routes])
     config = uvicorn.Config(
-        PollEndpoint(application(games, health, [*page.routes, *routes]), polls, origins),
-        http=guarded(settings, front),
+        PollEndpoint(app, instance.polls, instance.origins),
+        http=guarded(settings, instance.front),
         ws="websockets-sansio",
         loop="none",
         lifespan="off",
@@ -260,17 +271,4 @@ def _build(
         ssl_certfile=settings.tls_certificate or None,
         ssl_keyfile=settings.tls_key or None,
     )
-
-    def started() -> None:
-        front.start()
-        sweeper.start()
-        health.ready = True
-
-    def stopping() -> None:
-        health.ready = False
-        sweeper.stop()
-        front.close()
-        polls.close()
-        host.close()
-
-    return _Server(config, started, stopping), RunningServer(settings, sock, host, sessions, front, polls)
+    return _Server(config, instance.start, instance.stop), about

@@ -84,6 +84,7 @@ class ServerCollector(Collector):
         games = {name: self._host.metrics.games[name] for name in self._host.games}
         yield from self._people(games)
         yield from self._comings(games)
+        yield from self._seats()
         yield from _ticks(games)
         yield from self._instance()
         yield from self._traffic(games)
@@ -137,6 +138,21 @@ class ServerCollector(Collector):
             "code",
             metrics.errors.items(),
         )
+        for name, text, read in (
+            ("joins", "Players who joined a room.", lambda game: game.joins),
+            ("rooms_opened", "Rooms that were opened.", lambda game: game.rooms_opened),
+            ("rooms_ended", "Rooms that have ended.", lambda game: game.rooms_ended),
+            (
+                "rooms_failed",
+                "Rooms that ended because a hook raised or the server failed in them.",
+                lambda game: game.rooms_failed,
+            ),
+        ):
+            yield _by_game(name, text, games, read)
+
+    def _seats(self) -> Iterator[Metric]:
+        """Seats that are kept, and what became of them."""
+        metrics = self._host.metrics
         yield _counter(
             "resumes",
             "Clients that came back to a session: their state went on as a delta or a snapshot, they sat nowhere, or"
@@ -167,17 +183,6 @@ class ServerCollector(Collector):
             ),
         ):
             yield CounterMetricFamily(f"monkeytown_{name}", text, value=value)
-        for name, text, read in (
-            ("joins", "Players who joined a room.", lambda game: game.joins),
-            ("rooms_opened", "Rooms that were opened.", lambda game: game.rooms_opened),
-            ("rooms_ended", "Rooms that have ended.", lambda game: game.rooms_ended),
-            (
-                "rooms_failed",
-                "Rooms that ended because a hook raised or the server failed in them.",
-                lambda game: game.rooms_failed,
-            ),
-        ):
-            yield _by_game(name, text, games, read)
 
     def _instance(self) -> Iterator[Metric]:
         """The clock and the load of the instance as a whole."""
