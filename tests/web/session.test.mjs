@@ -316,6 +316,22 @@ describe("what is said", () => {
     });
 });
 
+test("a page that goes for good leaves, one that may be come back to does not", async () => {
+    const page = new EventTarget();
+    globalThis.addEventListener = page.addEventListener.bind(page);
+    globalThis.removeEventListener = page.removeEventListener.bind(page);
+    try {
+        const { client, socket } = await connected(network);
+        page.dispatchEvent(Object.assign(new Event("pagehide"), { persisted: true }));
+        assert.deepEqual([client.state, socket.closed], ["open", null]);
+        page.dispatchEvent(Object.assign(new Event("pagehide"), { persisted: false }));
+        assert.deepEqual([client.state, socket.closed.code], ["closed", 1000]);
+    } finally {
+        delete globalThis.addEventListener;
+        delete globalThis.removeEventListener;
+    }
+});
+
 test("a welcome without a session, or a second one, is broken", async () => {
     for (const say of [
         (socket) => socket.welcome("p1", { session: undefined }),

@@ -241,6 +241,17 @@ async def test_a_lost_connection_is_told_and_repaired(open_page: Open) -> None:
     assert len(connections) == 2
 
 
+async def test_without_websockets_a_page_is_played_by_polls(open_page: Open) -> None:
+    async def take_away(page: Page) -> None:
+        await page.add_init_script("delete window.WebSocket")
+
+    page = await jungle(open_page, "Ada", prepare=take_away)
+    await until(page, "monkeytown.room.client.transport === 'polling'")
+    await until(page, "monkeytown.monkeys.some(monkey => monkey.own)")
+    await page.reload()
+    await until(page, "monkeytown.room?.players.size === 1")
+
+
 # Tic-tac-toe
 
 

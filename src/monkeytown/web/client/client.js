@@ -52,6 +52,8 @@ export class Client extends Emitter {
     /** How many messages have not arrived and never will, since that was last told. */
     #dropped = 0;
     #beaten = 0;
+    /** A page that goes, and is not kept to come back to, takes what could come back with it: nobody should wait for this player. */
+    #unload = ({ persisted }) => persisted || this.close();
 
     constructor(url, options) {
         super();
@@ -99,6 +101,7 @@ export class Client extends Emitter {
     }
 
     begin() {
+        globalThis.addEventListener?.("pagehide", this.#unload);
         return new Promise((resolve, reject) => {
             this.#opening = { resolve, reject };
             this.#connection.dial();
@@ -236,6 +239,7 @@ export class Client extends Emitter {
     #finish(code, reason) {
         if (this.state === "closed") return;
         this.state = "closed";
+        globalThis.removeEventListener?.("pagehide", this.#unload);
         this.#connection.close();
         if (this.#entering !== null && !this.#entering.isReturn) this.#giveUpJoin(this.#lastRefusal ?? new Error(reason));
         this.#entering = null;
