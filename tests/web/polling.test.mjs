@@ -148,6 +148,7 @@ describe("a poll", () => {
         const count = network.posts.length - 4;
         assert.ok(count >= 2 && count <= 5, `${count} in a second without any answer`);
         const last = said(network.posts.at(-1));
+        assert.ok(last.input, "the newest is in every poll until it has arrived");
         assert.ok(last.HEARTBEAT, "it asks whether there is anybody");
         await answer(network.posts.at(-1), heartbeat());
         for (let i = 0; i < 100; i++) {
@@ -219,6 +220,25 @@ describe("a poll", () => {
         await refuse(second, 502, "<h1>Bad gateway</h1>");
         await answer(await posted(7), heartbeat(1));
         assert.deepEqual([said(await posted(8)).numbered, seen], [undefined, []]);
+    });
+
+    test("that is lost takes its input along to the next, unless there is a newer one", async () => {
+        const { room } = await polled();
+        await clock.pass(300);
+        room.input({ turn: 1 });
+        const { input } = said(network.posts.at(-1));
+        network.posts.at(-1).reject(new TypeError("fetch failed"));
+        const next = await posted(6);
+        assert.deepEqual(said(next).input, input);
+        await answer(next);
+        const last = await posted(7);
+        assert.equal(said(last).input, undefined);
+        await clock.pass(300);
+        room.input({ turn: 1 });
+        room.chat("a");
+        assert.equal(said(await posted(9)).input[2], 2, "as does one that is overtaken");
+        room.leave();
+        assert.equal(said(await posted(10)).input, undefined, "but to no other room");
     });
 
     test("that is lost again and again is a loss: the session is resumed", async () => {
@@ -476,6 +496,18 @@ describe("climbing back to a WebSocket", () => {
         socket.accept();
         assert.deepEqual([socket.closed.code, socket.sent], [4408, []]);
         await clock.pass(100);
+        client.close();
+    });
+
+    test("waits for a join to be done", async () => {
+        const { client, room } = await below();
+        const socket = await climber(3);
+        room.leave();
+        await answer(network.posts.at(-1));
+        client.join("jungle").catch(() => {});
+        await answer(await posted(network.posts.length + 1));
+        socket.accept();
+        assert.deepEqual([socket.closed.code, socket.sent], [4408, []]);
         client.close();
     });
 

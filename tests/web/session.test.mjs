@@ -90,6 +90,28 @@ describe("a session that is resumed with a delta", () => {
         assert.deepEqual([...room.players.keys()], ["p1", "p3"]);
     });
 
+    test("but not all of the messages is told who is there, and takes its time to say who is not", async () => {
+        const { client, socket, room, server } = await joined(network);
+        socket.say(0x45, { id: "p2", name: "Bob" });
+        socket.say(0x45, { id: "p3", name: "Cy" });
+        const seen = watch(room, "reconnected", "playerJoined", "playerLeft");
+        socket.drop();
+        const between = await back({ number: 50, recovered: false });
+        between.say(0x45, { id: "p3", name: "Cy" });
+        between.drop();
+        const again = await back({ number: 51 });
+        for (const [id, name] of [["p1", "Ada"], ["p4", "Di"]]) again.say(0x45, { id, name });
+        server.tick(again);
+        assert.deepEqual([room.tick, client.state, seen.length], [2, "reconnecting", 1]);
+        again.say(0x49, { timestamp: 0, serverTime: 0, received: 0 });
+        assert.deepEqual(namesOf(seen), [
+            ["playerJoined", "p4"],
+            ["playerLeft", "p2"],
+            ["reconnected", "delta"],
+        ]);
+        assert.deepEqual([[...room.players.keys()], client.state], [["p3", "p1", "p4"], "open"]);
+    });
+
     test("says nothing before it is welcomed, and acknowledges then", async () => {
         const { socket } = await joined(network);
         socket.drop();

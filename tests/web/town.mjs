@@ -111,7 +111,7 @@ export class Town {
         const recovered = number >= player.forgotten;
         link.number = recovered ? number : player.number;
         const isNear = gameId === this.spec.gameId && epoch === this.model.epoch && this.model.past.has(tick);
-        link.tick = player.isIn && isNear && recovered ? tick : 0;
+        link.tick = player.isIn && isNear ? tick : 0;
         const how = player.isIn
             ? { resumed: link.tick ? "delta" : "snapshot", received: player.received, number: link.number, gameId: this.spec.gameId }
             : nowhere(player.received, link.number);

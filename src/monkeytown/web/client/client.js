@@ -21,20 +21,12 @@ const NO_ROOM = { sameRoom: false, sameSchema: false };
 
 /** See monkeytown.d.ts. */
 export async function connect(url, options = {}) {
-    const client = new Client(socketAddress(url), options);
+    const client = new Client(url, options);
     await client.begin();
     return client;
 }
 
-function socketAddress(url = "/ws") {
-    const address = new URL(url, globalThis.location?.href);
-    address.protocol = address.protocol.replace("http", "ws");
-    address.hash = "";
-    return address;
-}
-
 export class Client extends Emitter {
-    #url;
     #options;
     #connection;
     #session = new Session();
@@ -46,18 +38,17 @@ export class Client extends Emitter {
     #room = null;
     /** How a way into the room ends; null while none is under way. `isReturn`: after a loss. `isJoin`: with a join, rather than as it was. */
     #entering = null;
-    /** What to tell of a return once the server has answered a heartbeat: what came before was of a room that was left meanwhile. */
+    /** What to tell of a return once the server has answered a heartbeat: until then it may speak of a room that was left, or name who is here. */
     #settling = null;
     #lastRefusal = null;
-    /** How many messages have not arrived and never will, since that was last told. */
-    #dropped = 0;
+    /** What was lost on both sides and is not told yet: a return may be cut short by the next loss. */
+    #untold = { recovered: true, lost: 0 };
     #beaten = 0;
     /** A page that goes, and is not kept to come back to, takes what could come back with it: nobody should wait for this player. */
     #unload = ({ persisted }) => persisted || this.close();
 
     constructor(url, options) {
         super();
-        this.#url = url;
         this.#options = options;
         this.#connection = new Connection(url, options, {
             hello: () => this.#hello(),
@@ -142,18 +133,19 @@ export class Client extends Emitter {
         if (typeof playerId !== "string" || typeof name !== "string") throw new WireError("a welcome has a playerId and a name");
         if (this.#connection.isOpen) throw new WireError("a second welcome");
         const isNew = playerId !== this.id;
-        this.#dropped += this.#session.welcomed(map, isNew);
+        this.#untold.lost += this.#session.welcomed(map, isNew);
         this.id = playerId;
         this.name = name;
         this.server = String(server ?? "");
         this.#connection.welcomed();
         const { recovered = false, resumed = null, gameId = null } = map;
+        if (!recovered && this.#opening === null) this.#untold.recovered = false;
         // What was kept for a room is of no use to one that is joined anew.
-        if (gameId === null) this.#dropped += this.#session.drop();
+        if (gameId === null) this.#untold.lost += this.#session.drop();
         for (const bytes of this.#session.kept) this.#connection.send(bytes);
         this.#beaten = -Infinity;
         if (this.#opening !== null) this.#opened();
-        else this.#resume({ resumed, recovered }, gameId);
+        else this.#resume({ resumed, recovered, gameId });
     }
 
     #opened() {
@@ -162,17 +154,19 @@ export class Client extends Emitter {
         this.#opening = null;
     }
 
-    /** Goes on where the connection was lost. `how` is what will be told of it, `gameId` the room that the server has this player in. */
-    #resume(how, gameId) {
+    /** Goes on where the connection was lost. `gameId` is the room that the server has this player in. */
+    #resume({ resumed, recovered, gameId }) {
         const room = this.#room;
+        const how = { resumed };
         const isElsewhere = gameId !== null && (room === null || !room.isKnown);
         if (isElsewhere) this.#connection.send(encodeMessage(Kind.LEAVE_GAME, {}));
         if (room === null || !room.isKnown) {
-            if (isElsewhere) this.#settling = how;
-            else this.#settled(how);
-        } else if (how.resumed === "delta") {
-            room.resume();
-            this.#returned({ sameRoom: true, sameSchema: true, ...how }, room);
+            this.#settling = how;
+            if (!isElsewhere) this.#settled();
+        } else if (resumed === "delta") {
+            room.resume(recovered);
+            this.#settling = how;
+            if (!room.isRecounted) this.#settled();
         } else {
             const isJoin = gameId === null;
             this.#entering = { isReturn: true, isJoin, formerId: room.id, isByName: false, how };
@@ -180,16 +174,22 @@ export class Client extends Emitter {
                 room.beginAnew();
                 this.#askIn(room.id);
             } else {
-                room.awaitSnapshot(how.recovered);
+                room.awaitSnapshot(recovered);
             }
         }
     }
 
-    /** Nothing of before the loss is left to come. */
-    #settled(how) {
+    #settled() {
+        const room = this.#room;
+        const how = this.#settling;
         this.#settling = null;
+        if (room?.isKnown) {
+            room.recounted();
+            this.#returned({ sameRoom: true, sameSchema: true, ...how }, room);
+            return;
+        }
         // Asked for while the connection moved.
-        if (this.#entering !== null) this.#askIn(this.#room.id);
+        if (this.#entering !== null) this.#askIn(room.id);
         this.#returned({ ...NO_ROOM, ...how }, null);
     }
 
@@ -223,15 +223,15 @@ export class Client extends Emitter {
             return;
         }
         this.state = "closed";
-        const error = this.#lastRefusal ?? refusal ?? new Error(`cannot connect to ${this.#url.href}: ${reason || code}`);
+        const error = this.#lastRefusal ?? refusal ?? new Error(`cannot connect to ${this.#connection.url}: ${reason || code}`);
         this.#opening.reject(error);
         this.#opening = null;
     }
 
     #returned(how, room) {
         this.state = "open";
-        const told = { ...how, lost: this.#dropped };
-        this.#dropped = 0;
+        const told = { ...how, ...this.#untold };
+        this.#untold = { recovered: true, lost: 0 };
         room?.emit("reconnected", told);
         this.emit("reconnected", told);
     }
@@ -381,7 +381,7 @@ export class Client extends Emitter {
     #answered(map) {
         this.#clock.heard(map);
         if (map.received !== undefined) this.#session.confirm(map.received);
-        if (this.#settling !== null) this.#settled(this.#settling);
+        if (this.#settling !== null) this.#settled();
     }
 
     /** The messages of a poll: what the server is not known to have, the poll's own orders; and a heartbeat now and then. */

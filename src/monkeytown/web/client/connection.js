@@ -32,7 +32,6 @@ const WEBSOCKET = "websocket";
 const POLLING = "polling";
 
 export class Connection {
-    #url;
     #pollUrl;
     #owner;
     #Socket;
@@ -52,15 +51,15 @@ export class Connection {
     #climbAfter = CLIMB_EVERY;
 
     /**
-     * @param url of the WebSocket
+     * @param url of the WebSocket, absolute or from the page's own
      * @param options see monkeytown.d.ts
      * @param owner `hello()`, `receive(bytes)` (null for text), `received()` (all that came together), `beat()`, `mayMove()`, `moving()`,
      * `lost({code, reason, refusal, mayTryAnother})`; and for polls `secret()` of the session and
      * `due(orders, most, isAnswerDue)`, the messages of the next one, with at most so many bytes of numbered ones
      */
     constructor(url, { transports = [WEBSOCKET, POLLING], WebSocket = globalThis.WebSocket, fetch = globalThis.fetch }, owner) {
-        this.#url = url.href;
-        this.#pollUrl = pollAddress(url);
+        this.url = socketAddress(url);
+        this.#pollUrl = pollAddress(this.url);
         this.#owner = owner;
         this.#Socket = transports.includes(WEBSOCKET) ? WebSocket : undefined;
         this.#fetch = transports.includes(POLLING) ? fetch : undefined;
@@ -97,7 +96,7 @@ export class Connection {
     }
 
     #socket() {
-        return new SocketLink(this.#url, this, this.#Socket);
+        return new SocketLink(this.url, this, this.#Socket);
     }
 
     #expect() {
@@ -240,6 +239,13 @@ export class Connection {
         this.#owner.moving();
         climber.hello(this.#owner.hello());
     }
+}
+
+function socketAddress(url = "/ws") {
+    const address = new URL(url, globalThis.location?.href);
+    address.protocol = address.protocol.replace("http", "ws");
+    address.hash = "";
+    return address.href;
 }
 
 function pollAddress(url) {

@@ -65,7 +65,7 @@ export class PollLink {
     }
 
     hello(bytes) {
-        this.#post([bytes], { isOrder: true });
+        this.#post([bytes], { isOrder: true, input: null });
     }
 
     send(bytes) {
@@ -82,6 +82,7 @@ export class PollLink {
                 this.#hurry(false);
                 return;
             default:
+                this.#input = null; // of a room that is left, or not yet joined
                 this.#orders.push(bytes);
                 this.#hurry(true);
         }
@@ -143,7 +144,10 @@ export class PollLink {
     #poll() {
         clearTimeout(this.#timer);
         const isOrder = this.#orders.length > 0;
-        this.#post(this.#compose(), { isOrder });
+        // Of one that is overtaken it is not known whether it arrived.
+        if (!isOrder) this.#input ??= this.#current?.input ?? null;
+        const input = this.#input;
+        this.#post(this.#compose(), { isOrder, input });
     }
 
     #compose() {
@@ -158,9 +162,9 @@ export class PollLink {
 
     // Requests and answers.
 
-    async #post(messages, { isOrder }) {
+    async #post(messages, { isOrder, input }) {
         const at = performance.now();
-        const poll = (this.#current = { at, isOrder });
+        const poll = (this.#current = { at, isOrder, input });
         this.#startedAt = at;
         const aborter = new AbortController();
         this.#aborters.add(aborter);
@@ -231,14 +235,14 @@ export class PollLink {
 
     /** The newest poll, or its answer, is lost: a newer one says the same again. Orders cannot be said twice. */
     #missed(reason) {
-        const { isOrder } = this.#current;
+        const { isOrder, input } = this.#current;
         this.#current = null;
         if (isOrder || this.#failures >= RETRIES) {
             this.#fail(ABNORMAL, reason);
             return;
         }
         const bound = FIRST_BOUND * 2 ** this.#failures++;
-        this.#input = null;
+        this.#input ??= input;
         this.#schedule(performance.now() + SHORTEST_DELAY + Math.random() * (bound - SHORTEST_DELAY), () => this.#poll());
     }
 }

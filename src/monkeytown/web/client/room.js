@@ -170,9 +170,10 @@ export class Room extends Emitter {
         this.#isAway = true;
     }
 
-    /** The connection is back, and the next state continues from the newest one here. */
-    resume() {
+    /** The connection is back, and the next state continues from the newest one here. As to `recovered` see below. */
+    resume(recovered) {
         if (this.position === null) throw new WireError("there is no state to continue from");
+        if (!recovered) this.#forgetPlayers();
         this.#isAway = false;
         this.#acknowledge();
     }
@@ -262,10 +263,20 @@ export class Room extends Emitter {
         }
     }
 
-    /** Says who of before the loss is not there any more, and returns how the room has come back. */
-    returned(formerId) {
+    /** Whether it is not known yet who of before the loss is still there. */
+    get isRecounted() {
+        return this.#missing !== null;
+    }
+
+    /** Everybody who is there has been named: says who is not there any more. */
+    recounted() {
         for (const [id, player] of this.#missing ?? []) if (!this.players.has(id)) this.emit("playerLeft", player);
         this.#missing = null;
+    }
+
+    /** Returns how the room has come back. */
+    returned(formerId) {
+        this.recounted();
         return { sameRoom: this.id === formerId, sameSchema: this.#sameSchema };
     }
 
