@@ -216,6 +216,16 @@ class TestedPlayer:
         self._stage._after_event()
         self._take_events()
 
+    def drop(self) -> None:
+        """The player's connection is lost; the seat is kept, for as long as the test likes."""
+        self._stage.room.drop(self.id)
+        self._stage._after_event()
+
+    def resume(self) -> None:
+        """The player is back, and has missed nothing."""
+        self._stage.room.resume(self.id)
+        self._stage._after_event()
+
     def leave(self) -> None:
         self._stage.room.leave(self.id)
         self._stage.players.remove(self)

@@ -85,6 +85,18 @@ class TestMoving:
         room.run(1)
         assert ada.entity.heading == heading
 
+    def test_a_monkey_whose_player_is_away_walks_straight_on(self, room: TestedRoom) -> None:
+        ada = room.join("Ada")
+        put(ada, 1000, 1000)
+        ada.input(turn=1, run=True)
+        room.run(0.5)
+        ada.drop()
+        room.step(TICKS)
+        heading = ada.entity.heading
+        room.run(0.5)
+        assert ada.entity.heading == heading
+        assert not ada.entity.running
+
     @pytest.mark.parametrize("heading", [0, pi / 2, pi, -pi / 2, 1, -2])
     def test_nobody_leaves_the_arena(self, room: TestedRoom, heading: float) -> None:
         ada = room.join("Ada")

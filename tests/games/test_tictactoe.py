@@ -169,3 +169,16 @@ class TestLeaving:
             player.leave()
         assert room.join("Eve").entity.mark == "X"
         assert room.closed is None
+
+
+def test_a_seat_waits_for_whoever_lost_the_connection(room: TestedRoom) -> None:
+    ada, bob = room.join("Ada"), room.join("Bob")
+    moves((ada, bob), 4)
+    bob.drop()
+    assert [seat.away for seat in ada.tables.seats] == [False, True]
+    ada.act(place=0)
+    assert refusal(ada) == "It is not your turn."
+    bob.resume()
+    bob.act(place=0)
+    assert [seat.away for seat in ada.tables.seats] == [False, False]
+    assert list(ada.tables.board.cells)[:5] == ["O", "", "", "", "X"]

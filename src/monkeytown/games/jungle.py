@@ -130,6 +130,10 @@ class Jungle(Game):
             column[monkey.slot] = 0
         self.breath[monkey.slot] = BREATH
 
+    def on_drop(self, player: Player) -> None:
+        """Whoever held the reins let go of them."""
+        self.turns[player.entity.slot] = self.wants[player.entity.slot] = 0
+
     def on_leave(self, player: Player) -> None:
         self.monkeys.despawn(player.entity)
         self.look()

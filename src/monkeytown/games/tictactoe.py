@@ -32,12 +32,14 @@ class Seat(Entity):
     name = text(24)
     wins = uint(16)
     rematch = boolean()
+    away = boolean()  # the connection is lost; the seat waits
 
 
 class TicTacToe(Game):
     title = "Tic-tac-toe"
     tick_rate = 0
     max_players = 8  # two of them play
+    seat_seconds = 60  # the other one is waiting
 
     board = singleton(Board)
     seats = table(Seat)
@@ -48,6 +50,12 @@ class TicTacToe(Game):
     def on_join(self, player: Player) -> None:
         player.entity = self.seats.spawn(name=player.name)
         self.fill_seats()
+
+    def on_drop(self, player: Player) -> None:
+        player.entity.away = True
+
+    def on_resume(self, player: Player) -> None:
+        player.entity.away = False
 
     def on_leave(self, player: Player) -> None:
         played = player.entity.mark

@@ -36,6 +36,7 @@ function verdict({ winner, turn, players, mine }) {
     if (winner === "draw") return "A draw.";
     if (winner) return winner === mine ? "You win!" : `${players[winner]?.name ?? winner} wins.`;
     if (!turn) return mine ? "Waiting for somebody to play with." : "Waiting for players.";
+    if (players[turn].away) return `${players[turn].name} has lost the connection. Waiting…`;
     return turn === mine ? "Your turn." : `${players[turn].name}’s turn.`;
 }
 
@@ -72,7 +73,7 @@ class Table {
     #showSeats({ players, turn, mine }) {
         for (const { symbol, name, wins, line } of this.#seats) {
             const player = players[symbol];
-            write(name, player ? (symbol === mine ? `${player.name} (you)` : player.name) : "free seat");
+            write(name, player ? `${player.name}${symbol === mine ? " (you)" : player.away ? " (away)" : ""}` : "free seat");
             write(wins, player ? String(player.wins) : "");
             line.classList.toggle("empty", !player);
             line.classList.toggle("active", turn === symbol);
