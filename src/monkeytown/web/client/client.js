@@ -92,7 +92,6 @@ export class Client extends Emitter {
     }
 
     begin() {
-        globalThis.addEventListener?.("pagehide", this.#unload);
         return new Promise((resolve, reject) => {
             this.#opening = { resolve, reject };
             this.#connection.dial();
@@ -149,6 +148,7 @@ export class Client extends Emitter {
     }
 
     #opened() {
+        globalThis.addEventListener?.("pagehide", this.#unload);
         this.state = "open";
         this.#opening.resolve();
         this.#opening = null;
@@ -179,6 +179,7 @@ export class Client extends Emitter {
         }
     }
 
+    /** What the server had to say of before is said. */
     #settled() {
         const room = this.#room;
         const how = this.#settling;
