@@ -122,7 +122,11 @@ npm:
 
 .PHONY: bench
 bench: $(VENV)/.dev npm ## Measure, side by side with others; QUICK=1 takes minutes
-	$(if $(QUICK),MONKEYTOWN_BENCH_QUICK=1) $(BIN)/python -m pytest benchmarks --benchmark-only $(ARGS)
+	$(if $(QUICK),MONKEYTOWN_BENCH_QUICK=1) $(BIN)/python -m pytest benchmarks --ignore benchmarks/chaos --benchmark-only $(ARGS)
+
+.PHONY: chaos
+chaos: $(VENV)/.dev ## Break connections of real servers, many times over, and see that nobody else notices; QUICK=1 takes minutes
+	$(if $(QUICK),MONKEYTOWN_BENCH_QUICK=1) $(BIN)/python -m pytest benchmarks/chaos --benchmark-only $(ARGS)
 
 .PHONY: bench-peers
 bench-peers: $(VENV)/.dev npm ## Players held and processor time beside other servers; QUICK=1 takes minutes

@@ -51,7 +51,8 @@ class Asked:
 def inside(game: str, **settings: object) -> Iterator[Asked]:
     """A server of one game of `benchmarks.inside`, for a load that acknowledges nothing."""
     port = free_port()
-    environment = {"port": port, "ack_window": 0, "max_stride": 1, "log_level": "error"} | settings
+    environment = {"port": port, "ack_window": 0, "max_stride": 1, "log_level": "error", "seat_seconds": 0}
+    environment |= settings
     with subprocess.Popen(
         ["taskset", "-c", str(SERVER_CORE), sys.executable, "-m", "benchmarks.inside", game],
         stdin=subprocess.PIPE,

@@ -1,6 +1,6 @@
 """A server that can be asked how it is: run as a program on the server's core, asked through its standard input.
 
-`python -m benchmarks.inside GAME` serves GAME (jungle, moving, small or still) with the settings of the environment. To
+`python -m benchmarks.inside GAME` serves GAME (one of `GAMES` below) with the settings of the environment. To
 each line on its input it answers with one line of JSON: `report` gives who is there and what was late since the last
 report, `collect` runs the collector first and adds the memory that is in use.
 """
@@ -14,9 +14,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import uvloop
 
-from monkeytown import Entity, Game, Player, fixed, table
+from monkeytown import Entity, Game, Player, fixed, table, uint
 from monkeytown._core import clock
 from monkeytown._core.timing import PARTS
 from monkeytown.games.jungle import Jungle
@@ -72,7 +73,44 @@ class Small(Game):
         self.token.x = self.tick % 1000
 
 
-GAMES: dict[str, type[Game]] = {"jungle": Jungle, "moving": Moving, "small": Small, "still": Still}
+class Calm(Game):
+    """Sixty ticks a second, of which two bring something new: for crowds whose clients are slower than the server."""
+
+    name = "calm"
+    tick_rate = 60
+    tokens = table(Token, capacity=64)
+
+    def on_join(self, player: Player) -> None:
+        player.entity = self.tokens.spawn()
+
+    def on_tick(self, dt: float) -> None:
+        if self.tick % 30 == 0:
+            for token in self.tokens:
+                token.x = (token.x + 7) % 1000
+
+
+class Speck(Entity):
+    x = uint(16)
+
+
+class Heavy(Game):
+    """Twenty states a second, of two kilobytes each, which no prediction makes smaller."""
+
+    name = "heavy"
+    tick_rate = 20
+    specks = table(Speck, capacity=1024)
+
+    def on_create(self) -> None:
+        for _ in range(1024):
+            self.specks.spawn()
+        self.x = np.asarray(self.specks.x)
+        self.dice = np.random.default_rng(1)
+
+    def on_tick(self, dt: float) -> None:
+        self.x[:] = self.dice.integers(0, 1 << 16, len(self.x))
+
+
+GAMES: dict[str, type[Game]] = {game.name: game for game in (Jungle, Moving, Small, Still, Calm, Heavy)}
 
 
 class Watch:
@@ -112,6 +150,9 @@ def report(server: RunningServer, watch: Watch) -> dict[str, Any]:
     return {
         "players": sum(len(hosted.sessions) for hosted in server.rooms.rooms.values()),
         "rooms": len(server.rooms.rooms),
+        "connections": len(server.front.connections),
+        "closed": dict(metrics.closed),
+        "resumed": dict(metrics.resumed),
         "joins": sum(game.joins for game in games),
         "ticks": sum(game.ticks for game in games),
         "room_ticks": max((hosted.room.tick for hosted in server.rooms.rooms.values()), default=0),

@@ -223,6 +223,8 @@ def monkeytown(*arguments: object, **environment: str) -> Iterator[tuple[int, in
     """
     port = free_port()
     command = [sys.executable, "-m", "monkeytown", "run", *arguments, "--port", port]
-    settings = {"MONKEYTOWN_LOG_LEVEL": "warning", "MONKEYTOWN_MAX_STRIDE": "1"} | environment
+    # The load just goes when it is done: seats that are kept would be there in the next run.
+    settings = {"MONKEYTOWN_SEAT_SECONDS": "0"} | environment
+    settings = {"MONKEYTOWN_LOG_LEVEL": "warning", "MONKEYTOWN_MAX_STRIDE": "1"} | settings
     with process(command, port, **settings) as pid:
         yield port, pid

@@ -76,6 +76,20 @@ describe("an input", () => {
         assert.throws(() => layout.pack({ jump: true }, 1, 0), TypeError);
     });
 
+    test("is read by the rules as the wire has it", () => {
+        const read = new InputLayout(STEER).asRead({ turn: 0.3, run: 1, aim: -Math.PI / 2, lean: -3.2, tool: "hide", target: 1e12 });
+        assert.deepEqual(read, {
+            turn: -1 + 165 * (1 / 127),
+            run: true,
+            aim: 1536 * ((2 * Math.PI) / 2048),
+            lean: -3,
+            tool: "hide",
+            target: 2 ** 32 - 1,
+        });
+        assert.deepEqual(new InputLayout(STEER).asRead({}), { turn: 0, run: false, aim: 0, lean: 0, tool: "idle", target: 0 });
+        assert.deepEqual(new InputLayout(null).asRead({ place: 4 }), { place: 4 });
+    });
+
     test("of any layout has its bits side by side", () => {
         const random = seeded(21);
         for (let i = 0; i < 200; i++) {

@@ -361,6 +361,25 @@ describe("without a WebSocket", () => {
         assert.equal((await opening).transport, "polling");
     });
 
+    test("that may even begin, it is polled", async () => {
+        const opening = connecting({
+            WebSocket: class {
+                constructor() {
+                    throw new Error("not here");
+                }
+            },
+        });
+        await answer(await posted(1), welcome("secret"));
+        const client = await opening;
+        assert.equal(client.transport, "polling");
+        for (let i = 0; i < 200; i++) {
+            await clock.pass(100);
+            await answer(network.posts.at(-1));
+        }
+        assert.equal(client.state, "open");
+        client.close();
+    });
+
     test("class, it is polled", async () => {
         const opening = connecting({ WebSocket: undefined });
         if (globalThis.WebSocket !== undefined) return;

@@ -91,6 +91,7 @@ cdef class Connection(FrameReader):
     cdef bint _count(self) except -1
     cdef int _take_input(self, unsigned char* payload, Py_ssize_t length) except -1
     cdef bint _take_ack(self, const unsigned char* payload, Py_ssize_t length) noexcept
+    cdef void _read_up_to(self, uint32_t number) noexcept
     cdef bint _may_have(self, uint64_t epoch, uint64_t tick, uint64_t number) noexcept
     cdef int _append(self, int opcode, const unsigned char* payload, Py_ssize_t length) except -1
     cdef int _write(self, const unsigned char* data, Py_ssize_t length) except -1

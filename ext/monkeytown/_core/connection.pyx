@@ -68,12 +68,17 @@ cdef const unsigned char* take_varint(const unsigned char* p, const unsigned cha
     return NULL
 
 
+cdef void progress(Client* client, double now) noexcept nogil:
+    """Something new was acknowledged: the client may be slow, but it is not stalled."""
+    if client.held_since:
+        client.held_since = now
+
+
 cdef void acknowledge(Client* client, uint64_t tick, double now) noexcept nogil:
     if tick > client.tick or tick <= client.acked_tick:
         return
     client.acked_tick = tick
-    if client.held_since:
-        client.held_since = now     # slow, but not stalled
+    progress(client, now)
     if tick == client.tick:
         client.outstanding = False
     elif client.oldest <= tick:
@@ -256,7 +261,7 @@ cdef class Connection(FrameReader):
         cdef Client* client = &self.client
         if not self._may_have(client.epoch if epoch is None else epoch, tick, number):
             return False
-        client.acked_number = max(client.acked_number, number)
+        self._read_up_to(number)
         if not client.has_position:
             return True
         if epoch is not None and epoch == client.epoch:
@@ -266,6 +271,11 @@ cdef class Connection(FrameReader):
         if client.acknowledges:
             acknowledge(client, tick, self.last_received)
         return True
+
+    cdef void _read_up_to(self, uint32_t number) noexcept:
+        if number > self.client.acked_number:
+            self.client.acked_number = number
+            progress(&self.client, self.last_received)
 
     cdef bint _may_have(self, uint64_t epoch, uint64_t tick, uint64_t number) noexcept:
         """Whether it can have come as far as it says. A word on the room before this one may come late."""
@@ -333,8 +343,7 @@ cdef class Connection(FrameReader):
             payload = take_varint(payload, end, &number)
         if payload != end or not self._may_have(epoch, tick, number):
             return False
-        if number > self.client.acked_number:
-            self.client.acked_number = <uint32_t> number
+        self._read_up_to(<uint32_t> number)
         if self.client.has_position and epoch == self.client.epoch:
             self.client.acknowledges = True
             acknowledge(&self.client, tick, self.last_received)

@@ -5,7 +5,8 @@ walk for a while. Run into a monkey that walks, and it falls down for a moment a
 to you. Every three minutes the one with the most bananas wins the round, and all begin anew.
 
 The rules handle all monkeys at once, as NumPy columns: what `on_tick` does costs the same for one monkey as
-for fifty.
+for fifty. Players' browsers predict their own monkey by the same rules (web/jungle/step.js): what a change here
+means for how one moves, it means there.
 """
 
 from math import tau
@@ -35,8 +36,10 @@ SIZE = 2048  # of the arena, in each direction
 EDGE = 16  # a monkey's middle stays this far inside
 WALK, RUN = 2.5, 4.5  # per tick
 TICKS = 3  # from one look at where everybody wants to go to the next
-STEERING = TICKS / 60  # the same in seconds
-TURN = 5 * STEERING  # radians in that time, at full turn
+MEETING = 6  # ticks from one look at who touches what to the next
+BREATHING = MEETING / 60  # the same in seconds
+DIRECTIONS = 256  # that the wire knows, and so the rules
+TURN = 10  # directions from one look to the next, at full turn: almost five radians a second
 PATCH = 32  # the ground is divided into patches of this size, each with a banana in its middle or none
 PATCHES = SIZE // PATCH
 BANANAS = 160
@@ -46,13 +49,11 @@ BREATH = 2.5  # seconds of running; walking gives them back in twice the time
 WINDED = 1.0  # who has run out of breath must get this much back
 DOWN = 1.0  # seconds that a fall lasts
 SAFE = 2.5  # seconds after it in which one cannot be made to fall again
-MEETING = 1 / 10  # seconds from one look at who touches what to the next
 ROUND = 180  # seconds
 
-# How far each gait (walking, running, and last: down) gets between two looks in each of the 256 directions that the
-# wire knows. In whole sixteenths a tick, so that a monkey that walks straight on is exactly where readers expect it
-# and costs nothing to send.
-ANGLES = np.arange(256) * (tau / 256)
+# How far each gait (walking, running, and last: down) gets between two looks in each direction. In whole sixteenths
+# a tick, so that a monkey that walks straight on is exactly where readers expect it and costs nothing to send.
+ANGLES = np.arange(DIRECTIONS) * (tau / DIRECTIONS)
 STRIDES = np.concatenate(
     [np.rint(16 * pace * np.array((np.cos(ANGLES), np.sin(ANGLES)))) * TICKS / 16 for pace in (WALK, RUN, 0)],
     axis=1,
@@ -99,8 +100,6 @@ class Jungle(Game):
         self.look()
         for _ in range(BANANAS):
             self.plant()
-        self.every(STEERING, self.steer)
-        self.every(MEETING, self.meet)
         self.every(ROUND, self.end_round)
 
     def look(self) -> None:
@@ -119,8 +118,9 @@ class Jungle(Game):
         monkey = self.monkeys.spawn(
             x=self.random.randrange(EDGE, SIZE - EDGE),
             y=self.random.randrange(EDGE, SIZE - EDGE),
-            heading=self.random.uniform(0, tau),
+            heading=self.random.randrange(DIRECTIONS) * (tau / DIRECTIONS),
             hue=self.random.randrange(360),
+            breath=15,
             name=player.name,
         )
         monkey.player = player
@@ -142,17 +142,26 @@ class Jungle(Game):
         batch.scatter(turn=self.turns, run=self.wants)
 
     def on_tick(self, dt: float) -> None:
+        # By the number of the tick, which players know: they can tell when the next look is.
+        if self.tick % MEETING == 0:
+            self.meet()
+        if self.tick % TICKS == 0:
+            self.steer()
         self.x += self.step_x
         self.y += self.step_y
 
     def steer(self) -> None:
         """Who runs, and where to. Between two looks at it monkeys go straight on, which costs nothing to send."""
-        self.heading += self.turns * TURN
+        # Monkeys face what the wire can say and nothing between: who predicts one from what was sent is right.
+        facing = self.heading * (DIRECTIONS / tau)
+        facing += self.turns * TURN
+        np.rint(facing, out=facing)
+        np.multiply(facing, tau / DIRECTIONS, out=self.heading)
         np.greater(self.wants, self.winded | self.stunned, out=self.running)
         gait = np.subtract(self.running, self.stunned, dtype=np.int64)
-        gait <<= 8
-        step = np.rint(self.heading * (256 / tau)).astype(np.int64)
-        step &= 255
+        gait *= DIRECTIONS
+        step = facing.astype(np.int64)
+        step &= DIRECTIONS - 1
         step += gait
         place = np.array((self.x, self.y))
         way = STRIDES.take(step, axis=1)
@@ -167,8 +176,8 @@ class Jungle(Game):
     def meet(self) -> None:
         """Falls, breath, bananas: what is looked at less often still."""
         running, stunned, breath = self.running, self.stunned, self.breath
-        stunned &= self.time < self.down_until
-        breath += np.where(running, -MEETING, MEETING / 2)
+        stunned &= self.tick < self.down_until
+        breath += np.where(running, -BREATHING, BREATHING / 2)
         np.minimum(breath, BREATH, out=breath)
         np.logical_or(breath <= 0, self.winded & (breath < WINDED), out=self.winded)
         self.breath_shown[:] = np.maximum(breath, 0) * (15 / BREATH)
@@ -183,7 +192,7 @@ class Jungle(Game):
 
         runners = (self.present & running).nonzero()[0]
         walkers = self.present & ~running
-        walkers &= self.safe_until <= self.time
+        walkers &= self.safe_until <= self.tick
         touched = within(self.x[runners], self.y[runners], self.x, self.y, CONTACT, mask=walkers)
         for runner, walker in zip(*touched, strict=True):
             self.bump(self.monkeys.row(runners[runner]), self.monkeys.row(walker))
@@ -209,8 +218,8 @@ class Jungle(Game):
         if runner.stunned or walker.stunned:
             return
         walker.stunned = True
-        self.down_until[walker.slot] = self.time + DOWN
-        self.safe_until[walker.slot] = self.time + DOWN + SAFE
+        self.down_until[walker.slot] = self.tick + DOWN * self.tick_rate
+        self.safe_until[walker.slot] = self.tick + (DOWN + SAFE) * self.tick_rate
         loot = min(LOOT, walker.bananas)
         walker.bananas -= loot
         runner.bananas += loot

@@ -163,6 +163,56 @@ export class Room<T extends TableFields = any> {
     interpolated<F extends object>(table: Table<F>, now?: number): Sample<F>;
     /** The tick, with a fraction, that {@link Room.interpolated} draws at the time `now` (`performance.now()`). */
     playbackTick(now?: number): number;
+
+    /**
+     * Predicts this player's own entity, so that what the player does shows at once: client-side prediction and server reconciliation.
+     * To be called once, right after joining; a second call replaces the first. For games with ticks and an `input` class: throws for one without ticks.
+     *
+     * @param step makes the next tick of `state`, in place, as the rules do: `input` is the one in force (see {@link Predict}), `dt` is
+     * `1 / tickRate`, and `tick` is the number of the tick being made. It must depend on nothing else, as ticks are made over and over.
+     */
+    predict<S extends object, I extends object = any>(
+        step: (state: S, input: I, dt: number, tick: number) => void,
+        options: Predict<S>,
+    ): Prediction<S>;
+}
+
+/** What {@link Room.predict} needs to know. */
+export interface Predict<S extends object = any> {
+    /**
+     * The fields of the own entity that `step` reads or writes, with the values that a row has for them. One that `step` only reads is as
+     * the newest state says. Inputs are handed to `step` as the rules read them: rounded to the wire's steps, with all fields; before there is any, all
+     * are zero. Of several that take effect in one tick only the newest is.
+     */
+    fields: readonly (keyof S & string)[];
+    /** What `step` keeps that is not among the fields, as it is for a new entity: numbers, strings and booleans. */
+    hidden?: Partial<S>;
+    /**
+     * Called with the state at each tick that the server has told, once its fields are the row's, to put right what is hidden. The fields
+     * that already were as the row has them keep what the wire rounds away.
+     */
+    correct?: ((state: S, row: Row<any>, tick: number) => void) | null;
+    /** Milliseconds in which a corrected error shrinks to a third of what it was; 100 unless set here, 0 to correct at once. */
+    smooth?: number;
+    /** By field name: an error of a `fixed` or `angle` field beyond this is corrected at once. As the table's `jumps` unless set here. */
+    snap?: { readonly [N in keyof S]?: number };
+}
+
+/** This player's own entity, ahead of the states by as long as an input takes to come back as one. */
+export interface Prediction<S extends object = any> {
+    /**
+     * The entity as it is to be drawn now: `fixed` and `angle` fields between two ticks, everything else as of the earlier one. Null without an entity. Call it
+     * once per drawn frame; the result is reused by the next call. It stands still while the connection is away.
+     */
+    sample(now?: number): Readonly<S> | null;
+    readonly stats: {
+        /** Ticks that were drawn last ahead of the newest state. */
+        readonly ahead: number;
+        /** Inputs that the rules have not seen yet. */
+        readonly pending: number;
+        /** How often a state has moved what was drawn by more than the wire's rounding. */
+        readonly corrections: number;
+    };
 }
 
 export interface RoomEvents {

@@ -3,6 +3,7 @@
  */
 
 import { Writer } from "./bytes.js";
+import { scaling } from "./columns.js";
 import { encodeInto } from "./msgpack.js";
 
 const PLAYER_INPUT = 0x04;
@@ -44,6 +45,14 @@ export class InputLayout {
         packBits(writer, this.#input.fields, fields);
         return writer.finish();
     }
+
+    /** What the rules will read: values as the wire has them, with those that were not given. */
+    asRead(fields) {
+        if (this.#input === null) return { ...fields };
+        const read = {};
+        for (const field of this.#input.fields) read[field.name] = valueOf(field, wireValue(field, fields[field.name] ?? 0));
+        return read;
+    }
 }
 
 function packBits(writer, fields, values) {
@@ -64,6 +73,14 @@ function packBits(writer, fields, values) {
         }
     }
     if (have > 0) writer.u8(byte);
+}
+
+function valueOf(field, wire) {
+    if (field.type === "bool") return wire !== 0;
+    if (field.type === "enum") return field.values[wire];
+    if (field.type === "sint") return wire < 2 ** (field.bits - 1) ? wire : wire - 2 ** field.bits;
+    const { offset, scale } = scaling(field);
+    return offset + wire * scale;
 }
 
 /** The unsigned number of the field's bits that stands for a value. */

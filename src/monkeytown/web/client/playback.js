@@ -4,6 +4,8 @@
  * How far behind follows from how states have lately arrived. Knows nothing of what the states hold.
  */
 
+import { SlewedClock } from "./slew.js";
+
 /** Arrivals that are remembered: about a second of them at 60 Hz. */
 const ARRIVALS = 64;
 /** How often the delay is worked out anew, in arrivals. */
@@ -13,12 +15,8 @@ const TOLERATED = 0.05;
 /** The delay in ticks is never less than this, nor in seconds more than that. */
 const LEAST_DELAY = 2;
 const MOST_SECONDS = 0.4;
-/** By how much the clock may run fast or slow to come back to where it should be: too little to be seen. */
-const SLEW = 0.1;
 /** A pause of more seconds is a room at rest, not a slow connection. */
 const REST_SECONDS = 0.2;
-/** Seconds of error beyond which it jumps instead. */
-const JUMP_SECONDS = 0.5;
 
 export class Playback {
     #tickRate;
@@ -31,11 +29,11 @@ export class Playback {
     #newest = 0;
     #lead = 0;
     #delay = LEAST_DELAY;
-    #position = 0;
-    #at = null;
+    #clock;
 
     constructor(tickRate) {
         this.#tickRate = tickRate;
+        this.#clock = new SlewedClock(tickRate);
         this.#perMillisecond = tickRate / 1000;
     }
 
@@ -59,24 +57,13 @@ export class Playback {
     reset() {
         this.#count = 0;
         this.#delay = LEAST_DELAY;
-        this.#at = null;
+        this.#clock.reset();
     }
 
     /** The tick, with a fraction, to draw at the time `now`. */
     tickAt(now) {
         if (this.#tickRate === 0 || this.#count === 0) return this.#newest;
-        const target = now * this.#perMillisecond + this.#lead - this.#delay;
-        if (this.#at === null) {
-            this.#position = target;
-            this.#at = now;
-            return target;
-        }
-        const passed = Math.max(0, now - this.#at) * this.#perMillisecond;
-        const error = target - (this.#position + passed);
-        if (Math.abs(error) > JUMP_SECONDS * this.#tickRate) this.#position = target;
-        else this.#position += passed + Math.max(-SLEW * passed, Math.min(SLEW * passed, error));
-        this.#at = Math.max(now, this.#at);
-        return this.#position;
+        return this.#clock.at(now, now * this.#perMillisecond + this.#lead - this.#delay);
     }
 
     #review() {

@@ -4,6 +4,7 @@
  * Reads the messages that concern the room; client.js owns the connection, hands them over, and says when the room is lost, found and left.
  */
 
+import { ClientPrediction } from "./clientprediction.js";
 import { Emitter } from "./emitter.js";
 import { InputLayout } from "./input.js";
 import { Meter } from "./meter.js";
@@ -32,6 +33,7 @@ export class Room extends Emitter {
     #state = null;
     #layout = null;
     #playback = null;
+    #prediction = null;
     #meter = new Meter();
     #inputs = 0;
     #acked = { at: 0, tick: -1, number: 0 };
@@ -113,7 +115,9 @@ export class Room extends Emitter {
         if (!this.#isLive() || this.#link.unsent() > STALLED) return 0;
         this.#link.send(this.#layout.pack(fields, this.#inputs + 1, this.#state.tick));
         this.#carriedAck();
-        return ++this.#inputs;
+        this.#inputs++;
+        this.#prediction?.sent(this.#inputs, fields, performance.now());
+        return this.#inputs;
     }
 
     /** Every action counts, so one that cannot go now is kept. */
@@ -135,6 +139,12 @@ export class Room extends Emitter {
 
     playbackTick(now = performance.now()) {
         return this.#playback.tickAt(now);
+    }
+
+    predict(step, options) {
+        const lent = { isLive: () => this.#isLive(), asRead: (fields) => this.#layout.asRead(fields) };
+        this.#prediction = new ClientPrediction(this, lent, step, options);
+        return this.#prediction;
     }
 
     // Below: for the client.
@@ -247,6 +257,7 @@ export class Room extends Emitter {
         const snapshot = state.apply(reader);
         if (epoch !== state.epoch) this.#playback.reset();
         this.#playback.heard(state.tick, performance.now());
+        this.#prediction?.heard(performance.now());
         if (snapshot) this.#acknowledge();
         else this.acknowledgeLater();
         this.#notify();
@@ -284,6 +295,7 @@ export class Room extends Emitter {
         const state = this.#state;
         const { ownTable, ownId } = state;
         const given = state.applyPrivate(reader);
+        this.#prediction?.acknowledged();
         const isOther = ownTable !== state.ownTable || ownId !== state.ownId;
         if (isOther || (this.#hadEntity && state.entity === null)) this.emit("entity", state.entity);
         this.#hadEntity = false;

@@ -4,7 +4,7 @@
  */
 
 import { GameError } from "./errors.js";
-import { BROKEN_MESSAGE } from "./codes.js";
+import { ABNORMAL, BROKEN_MESSAGE } from "./codes.js";
 import { SUBPROTOCOL } from "./wire.js";
 
 const OPEN = 1;
@@ -25,11 +25,18 @@ export class SocketLink {
 
     /** Bytes that wait to be sent. */
     get unsent() {
-        return this.#socket.bufferedAmount;
+        return this.#socket?.bufferedAmount ?? 0;
     }
 
     open() {
-        const socket = (this.#socket = new this.#Socket(this.#url, [SUBPROTOCOL]));
+        let socket;
+        try {
+            socket = this.#socket = new this.#Socket(this.#url, [SUBPROTOCOL]);
+        } catch (error) {
+            // Some pages, and what protects them, do not even let one begin.
+            queueMicrotask(() => this.#owner.ended(this, ABNORMAL, error.message));
+            return;
+        }
         socket.binaryType = "arraybuffer";
         socket.onopen = () => this.#opened();
         socket.onmessage = ({ data }) => this.#owner.received(this, [typeof data === "string" ? null : new Uint8Array(data)]);
@@ -59,6 +66,7 @@ export class SocketLink {
     /** Nothing more is told of it; it does not wait for the other end. */
     close(code, reason = "") {
         const socket = this.#socket;
+        if (socket === null) return;
         socket.onopen = socket.onmessage = socket.onclose = () => {};
         // A reason is at most 123 bytes, and a character of it up to three.
         socket.close(code, reason.slice(0, 40));

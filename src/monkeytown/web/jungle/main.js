@@ -10,8 +10,10 @@ import { asked, enter } from "../shared/session.js";
 import { blip, soundButton } from "../shared/sound.js";
 import { Hud } from "./hud.js";
 import { Minimap } from "./minimap.js";
+import { NetworkPanel } from "./network.js";
 import { Scene } from "./scene.js";
 import { Steering } from "./steering.js";
+import { PREDICTED, step } from "./step.js";
 import { Troop } from "./troop.js";
 
 const GAME = "jungle";
@@ -22,6 +24,7 @@ const NOBODY = { x: new Float64Array(0), y: new Float64Array(0), slots: new Int3
 
 const canvas = byId("arena");
 const scene = new Scene(canvas, { width: 2048, height: 2048 });
+const network = new NetworkPanel(canvas);
 let play = null; // everything that exists only inside a room
 
 function frame(now) {
@@ -41,8 +44,9 @@ function stroll(time) {
 }
 
 function playFrame(now, elapsed, time) {
-    const { room, troop, hud, minimap } = play;
-    const walkers = troop.walkers(now);
+    const { room, troop, hud, minimap, prediction } = play;
+    const predicted = prediction.sample(now);
+    const walkers = troop.walkers(now, network.predicts ? predicted : null);
     const bananas = bananasOf(room);
     const own = walkers.find((walker) => walker.own);
     if (own) play.target = own;
@@ -50,6 +54,7 @@ function playFrame(now, elapsed, time) {
     scene.draw(walkers, bananas, play.target ?? stroll(time), elapsed, time);
     minimap.draw(scene.ground, walkers, bananas, scene.camera, now);
     hud.update(walkers, now);
+    network.update(prediction.stats, room.tickRate, now);
     sendWish(now, own);
 }
 
@@ -61,7 +66,8 @@ function bananasOf(room) {
 /** Send what the player wants, when it is news or a while ago. */
 function sendWish(now, own) {
     if (!own || now - play.sentAt < INPUT_EVERY) return;
-    const wish = play.steering.read(play.room.entity?.heading ?? own.heading);
+    // Without a prediction the newest state is nearer to how the monkey will face than what is drawn.
+    const wish = play.steering.read(network.predicts ? own.heading : (play.room.entity?.heading ?? own.heading));
     const same = wish.turn === play.wish?.turn && wish.run === play.wish?.run;
     if (same && now - play.sentAt < INPUT_AGAIN) return;
     play.wish = wish;
@@ -93,7 +99,7 @@ function announce(best) {
 
 async function start(name) {
     const wanted = asked();
-    const room = await enter(wanted.room || GAME, { name, chip: byId("connection") });
+    const room = await enter(wanted.room || GAME, { name, chip: byId("connection"), WebSocket: network.WebSocket });
     const { fields } = room.tables.monkeys;
     const size = (fieldName) => fields.find((field) => field.name === fieldName).hi;
     scene.setWorld({ width: size("x"), height: size("y") });
@@ -112,6 +118,7 @@ async function start(name) {
     play = {
         room,
         troop,
+        prediction: room.predict(step, PREDICTED),
         steering,
         hud: new Hud(room),
         minimap: new Minimap(byId("minimap")),
@@ -141,6 +148,9 @@ Object.defineProperty(window, "monkeytown", {
         /** The tick, with a fraction, that was drawn last, and every monkey where it was then. */
         get tick() {
             return play?.troop.tick ?? 0;
+        },
+        get prediction() {
+            return play?.prediction ?? null;
         },
         get monkeys() {
             return (play?.walkers ?? []).map(({ id, name, x, y, heading, own }) => ({ id, name, x, y, heading, own }));

@@ -21,8 +21,11 @@ export class Troop {
         this.monkeys.onChange((rows) => rows.forEach((row) => this.#notice(row)));
     }
 
-    /** Everybody as they are to be drawn now. The array and its walkers are reused by the next call. */
-    walkers(now) {
+    /**
+     * Everybody as they are to be drawn now; the player's own as predicted, unless that is null. The array and its walkers are reused by the
+     * next call.
+     */
+    walkers(now, predicted = null) {
         const { monkeys, room } = this;
         const sample = room.interpolated(monkeys, now);
         const { x, y, heading } = sample.columns;
@@ -31,12 +34,10 @@ export class Troop {
         this.#shown.length = 0;
         for (const slot of monkeys.slots) {
             const walker = this.#walker(slot);
-            const far = Math.hypot(x[slot] - walker.x, y[slot] - walker.y);
-            if (far < TELEPORT) walker.walked += far;
-            walker.x = x[slot];
-            walker.y = y[slot];
-            walker.heading = heading[slot];
             walker.own = slot === own;
+            if (walker.own) follow(walker, predicted ?? room.entity);
+            if (walker.own && predicted) place(walker, predicted.x, predicted.y, predicted.heading);
+            else place(walker, x[slot], y[slot], heading[slot]);
             this.#shown.push(walker);
         }
         return this.#shown;
@@ -60,6 +61,7 @@ export class Troop {
                 walked: 0,
                 running: now("running"),
                 stunned: now("stunned"),
+                fell: now("stunned"), // as told; a predicted monkey may be up before that is
                 own: false,
             };
             this.#walkers[slot] = walker;
@@ -71,9 +73,22 @@ export class Troop {
         const walker = this.#walker(row.slot);
         if (row.bananas > walker.bananas) this.collected(walker, row.bananas - walker.bananas);
         walker.bananas = row.bananas;
-        if (row.stunned && !walker.stunned) this.bumped(walker);
-        walker.stunned = row.stunned;
-        walker.running = row.running;
-        walker.breath = row.breath / FULL_BREATH;
+        if (row.stunned && !walker.fell) this.bumped(walker);
+        walker.fell = row.stunned;
+        follow(walker, row);
     }
+}
+
+function follow(walker, { stunned, running, breath }) {
+    walker.stunned = stunned;
+    walker.running = running;
+    walker.breath = breath / FULL_BREATH;
+}
+
+function place(walker, x, y, heading) {
+    const far = Math.hypot(x - walker.x, y - walker.y);
+    if (far < TELEPORT) walker.walked += far;
+    walker.x = x;
+    walker.y = y;
+    walker.heading = heading;
 }

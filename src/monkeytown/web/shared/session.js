@@ -45,14 +45,14 @@ class Banner {
 
 /**
  * Connect and join, trying again while the server is away. Rejects only when the server said no; the banner says why.
- * `chip` is an element that shows the connection's state.
+ * `chip` is an element that shows the connection's state; `WebSocket` a class of connections to be used instead of the browser's.
  */
-export async function enter(gameId, { name, chip = null } = {}) {
+export async function enter(gameId, { name, chip = null, WebSocket } = {}) {
     const banner = new Banner();
     const show = (state, text) => showChip(chip, state, text);
     show("waiting", "connecting");
     try {
-        const client = await connectPatiently(name, banner);
+        const client = await connectPatiently({ ...(name && { name }), ...(WebSocket && { WebSocket }) }, banner);
         const room = await client.join(gameId);
         watch(room, banner, show);
         return room;
@@ -63,10 +63,10 @@ export async function enter(gameId, { name, chip = null } = {}) {
     }
 }
 
-async function connectPatiently(name, banner) {
+async function connectPatiently(options, banner) {
     for (let wait = FIRST_WAIT; ; wait = Math.min(LONGEST_WAIT, wait * 1.6)) {
         try {
-            const client = await connect(undefined, name ? { name } : {});
+            const client = await connect(undefined, options);
             banner.clear();
             return client;
         } catch (error) {
