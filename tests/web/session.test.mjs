@@ -197,6 +197,14 @@ describe("a session that is resumed with a snapshot", () => {
         assert.deepEqual([...room.players.keys()], ["p1", "p4"]);
         assert.equal(seen.at(-1)[1].recovered, false);
     });
+
+    test("and lost before it was described: what it had is no position any more", async () => {
+        const { socket } = await joined(network);
+        socket.drop();
+        const how = { number: 1, resumed: "snapshot" };
+        (await back(how)).drop();
+        assert.deepEqual(resumeOf(await back(how)), { session: "secret-2", number: 1 });
+    });
 });
 
 describe("a session that is known", () => {
