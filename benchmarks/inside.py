@@ -74,11 +74,25 @@ class Small(Game):
 
 
 class Calm(Game):
-    """Sixty ticks a second, of which two bring something new: for crowds whose clients are slower than the server."""
+    """Sixty ticks a second, of which two bring something new: for crowds whose clients are slower than the server.
+
+    Somebody counts aloud, and whoever says something is told that it was heard.
+    """
 
     name = "calm"
     tick_rate = 60
     tokens = table(Token, capacity=64)
+
+    def on_create(self) -> None:
+        self.count = 0
+        self.every(0.5, self.call)
+
+    def call(self) -> None:
+        self.broadcast("count", self.count)
+        self.count += 1
+
+    def on_chat(self, player: Player, text: str) -> None:
+        player.send("heard", text)
 
     def on_join(self, player: Player) -> None:
         player.entity = self.tokens.spawn()

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monkeytown.views import AreaView, area
-from tests.chaos import Chaos, Order, examples, fields, schedules
 from tests.model import FieldSpec, TableSpec
+from tests.randomgames import Chaos, Order, examples, fields, schedules
 from tests.twin import Twin
 from tests.watchers import Ground, Watcher
 

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from monkeytown._core import delta, mirror
 from monkeytown.errors import WireError
 from monkeytown.position import Position
-from tests.chaos import Chaos, Order, examples, schedules, schemas
 from tests.model import FieldSpec, TableSpec
 from tests.naive_reader import NaiveReader
 from tests.naive_wire import NaiveWireError
+from tests.randomgames import Chaos, Order, examples, schedules, schemas
 from tests.twin import EPOCH, Twin
 
 FIRST_TICKS = st.sampled_from([1, 250, 2**32 - 3, 2**40])

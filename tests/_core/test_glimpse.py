@@ -16,10 +16,10 @@ from monkeytown.position import Position
 from monkeytown.views import AreaView
 from tests._core.test_area import FIRST_TICKS, divided
 from tests._core.test_delta_oracle import EDITS, edited
-from tests.chaos import Chaos, Order, examples, schedules
 from tests.model import TableSpec
 from tests.naive_reader import NaiveReader
 from tests.naive_wire import NaiveWireError
+from tests.randomgames import Chaos, Order, examples, schedules
 from tests.twin import declared_game, specs_of
 from tests.vectors.broken_cells import BROKEN_CELLS, FIRST_GONE, PLACES, PLACES_SNAPSHOT, STATE, VIEW, a_thing
 from tests.watchers import Ground, Watcher

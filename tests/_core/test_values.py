@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monkeytown._core import delta, values
-from tests.chaos import Chaos, Order, examples, schedules, schemas
 from tests.model import FieldSpec, State, TableSpec
 from tests.naive_reader import NaiveReader
+from tests.randomgames import Chaos, Order, examples, schedules, schemas
 from tests.twin import Twin
 
 OWNERS = (1, 2)

@@ -14,10 +14,10 @@ from monkeytown._core.wire import Reader, Writer
 from monkeytown.errors import WireError
 from monkeytown.position import Position
 from tests import naive_client
-from tests.chaos import examples
 from tests.model import FieldSpec, TableSpec
 from tests.naive_reader import NaiveReader
 from tests.naive_wire import Cursor, NaiveWireError, varint
+from tests.randomgames import examples
 from tests.test_naive_reader import BROKEN, SNAPSHOT, THINGS
 from tests.twin import EPOCH, Twin, declared_game, specs_of
 

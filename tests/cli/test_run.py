@@ -250,6 +250,16 @@ def test_listening_beyond_loopback_needs_a_secret(start: Callable[..., Process])
     server.wait_for(r"url=http://0\.0\.0\.0:\d+")
 
 
+def test_a_bad_network_is_for_loopback(start: Callable[..., Process]):
+    away = ("--host", "0.0.0.0", "--port", "0")
+    assert "on loopback only" in why_not(
+        "run", "jungle", *away, "--simulate-loss", "1", MONKEYTOWN_SECRET="s" * 32
+    )
+    server = start("run", "tictactoe", "--port", "0", "--simulate-latency", "50", "--reload")
+    server.wait_for(r"simulating a bad network.*latency_ms=50\.0")
+    assert server.stop() == 0
+
+
 def test_a_setting_that_cannot_be_is_named(tmp_path: Path):
     assert "MONKEYTOWN_PORT: " in why_not("run", "jungle", MONKEYTOWN_PORT="many")
     assert "MONKEYTOWN_ORIGINS: " in why_not("settings", MONKEYTOWN_ORIGINS="example.com")

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from random import Random
-from typing import Any
 
 import pytest
 
@@ -11,21 +10,13 @@ from monkeytown.client import ConnectionLost, Reconnected, connect
 from monkeytown.client.link import socket_url
 from monkeytown.errors import Refusal
 from monkeytown.protocol.messages import Hello, LeaveGame
-from tests.client.server import Fake, fake_server
-
-TIMEOUT = 10
+from tests.client.server import TIMEOUT, Fake, fake_server, until
 
 
 @pytest.fixture
 async def fake() -> AsyncIterator[Fake]:
     async with fake_server() as server:
         yield server
-
-
-async def until(condition: Any) -> None:
-    async with asyncio.timeout(TIMEOUT):
-        while not condition():  # noqa: ASYNC110 - conditions of others, who set no events
-            await asyncio.sleep(0.005)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +88,7 @@ async def test_after_a_loss_the_client_is_back_in_its_room(fake: Fake):
         await asyncio.sleep(0)
         await fake.sockets[-1].close(4000, "the server is going away")
         assert (await told)[::2] == (1, 4000)
-        assert await back == Reconnected(True, True)
+        assert await back == Reconnected(True, True, None, False, 0)
         assert (client.state, client.id, fake.joins) == ("open", "p2", ["arena", "arena-1"])
         await fake.tick()
         await until(lambda: room.tick == 2)
@@ -112,7 +103,7 @@ async def test_a_room_that_is_gone_is_replaced_by_another_of_its_game(fake: Fake
         back = asyncio.create_task(client.wait("reconnected"))
         await asyncio.sleep(0)
         fake.sockets[-1].transport.abort()
-        assert await back == Reconnected(False, True)
+        assert await back == Reconnected(False, True, None, False, 0)
         assert (room.id, fake.joins) == ("arena-2", ["arena", "arena-1", "arena"])
 
 

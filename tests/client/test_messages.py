@@ -1,10 +1,12 @@
 """The client's half of the wire, against the server's codec and the reader written from the document."""
 
+from datetime import date
+
 import msgpack
 import pytest
 
 from monkeytown.client import messages
-from monkeytown.errors import WireError
+from monkeytown.errors import Refusal, WireError
 from monkeytown.protocol.codec import BINARY
 from monkeytown.protocol.messages import (
     Ack,
@@ -15,6 +17,7 @@ from monkeytown.protocol.messages import (
     Hello,
     JoinGame,
     LeaveGame,
+    Numbered,
     PlayerInput,
     PlayerJoined,
     Welcome,
@@ -35,7 +38,15 @@ def test_what_the_client_writes_the_server_reads(message: ClientMessage):
 
 def test_acks_and_actions_have_their_own_form():
     assert BINARY.decode(messages.encode_ack(2, 2**40, 7)) == Ack(2, 2**40, 7)
-    assert BINARY.decode(messages.encode_action({"cell": 4})) == PlayerInput({"cell": 4})
+    action = messages.encode_action({"cell": 4})
+    assert BINARY.decode(action) == PlayerInput({"cell": 4})
+    assert BINARY.decode(messages.encode_numbered(7, action)) == Numbered(7, PlayerInput({"cell": 4}))
+
+
+@pytest.mark.parametrize("value", [float("nan"), {1, 2}, date(2026, 1, 1), 2**64])
+def test_an_action_that_no_server_would_read_is_refused_before_it_is_kept(value: object):
+    with pytest.raises(Refusal, match="INPUT-001"):
+        messages.encode_action({"value": value})
 
 
 def test_what_the_server_writes_the_client_reads():

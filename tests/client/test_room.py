@@ -3,10 +3,12 @@
 from typing import Any
 
 import msgspec
+import pytest
 
 from monkeytown.client import messages
 from monkeytown.client.mirror import Mirror
-from monkeytown.client.room import Player, Room, State
+from monkeytown.client.room import Player, Room, State, Voice
+from monkeytown.errors import WireError
 from monkeytown.protocol.codec import BINARY
 from monkeytown.protocol.messages import (
     ChatMessage,
@@ -28,7 +30,9 @@ class Server:
         self.arena.tables["monkeys"].spawn(name="Ada")
         self.arena.commit()
         self.sent: list[bytes] = []
+        self.kept: list[bytes] = []
         self.away = False
+        self.full = False
         self.heard: list[tuple[str, Any]] = []
 
     def send(self, data: bytes) -> bool:
@@ -36,8 +40,14 @@ class Server:
             self.sent.append(data)
         return not self.away
 
+    def send_surely(self, data: bytes) -> bool:
+        if not self.full:
+            self.kept.append(data)
+        return not self.full
+
     def room(self, **changes: Any) -> Room:
-        room = Room(msgspec.convert({**self.arena.description, **changes}, Schema), self.send, Mirror)
+        voice = Voice(self.send, self.send_surely)
+        room = Room(msgspec.convert({**self.arena.description, **changes}, Schema), voice, Mirror)
         for event in ("state", "chat", "player_joined", "player_left", "event", "error", "boom"):
             room.on(event, lambda data, event=event: self.heard.append((event, data)))
         return room
@@ -116,21 +126,52 @@ def test_an_input_while_the_connection_is_away_is_dropped():
     assert room.input(turn=1) == 1
 
 
-def test_a_game_without_an_input_class_is_sent_maps():
+def test_a_game_without_an_input_class_is_sent_maps_that_are_kept():
     server = Server()
     room = server.room(input=None)
+    server.away = True
     assert room.input({"cell": 4}) == 1
-    assert BINARY.decode(server.sent[0]) == PlayerInput({"cell": 4})
+    server.full = True
+    assert room.input({"cell": 5}) == 0
+    server.full = False
+    assert room.input(cell=6) == 2
+    assert [BINARY.decode(data) for data in server.kept] == [
+        PlayerInput({"cell": 4}),
+        PlayerInput({"cell": 6}),
+    ]
+    assert server.sent == []
 
 
 def test_chat_and_leaving():
     server = Server()
     room = server.room()
-    room.chat("hello")
+    assert room.chat("hello")
+    server.full = True
+    assert not room.chat("too much")
     room.leave()
     room.leave()
-    assert [BINARY.decode(data) for data in server.sent] == [ChatMessage("hello"), LeaveGame()]
+    assert [BINARY.decode(data) for data in server.kept] == [ChatMessage("hello")]
+    assert [BINARY.decode(data) for data in server.sent] == [LeaveGame()]
     assert not room.open
+
+
+def test_a_room_that_was_left_says_nothing_more():
+    server = Server()
+    room = server.room()
+    room.leave()
+    assert (room.chat("anybody?"), room.input(turn=1)) == (False, 0)
+    assert (server.kept, len(server.sent)) == ([], 1)
+
+
+def test_after_a_state_that_does_not_fit_nothing_goes_on_from_there():
+    server = Server()
+    room = server.room()
+    room.receive(messages.decode(server.arena.snapshot()))
+    server.arena.commit()
+    server.arena.commit()
+    with pytest.raises(WireError):
+        room.receive(messages.decode(server.arena.delta(2)))
+    assert room.position is None
 
 
 def test_a_room_that_is_shown_in_another_way_begins_anew_with_its_tables_alone():

@@ -7,7 +7,7 @@ import click
 import monkeytown
 from monkeytown.cli import monkeytown as command_line
 from monkeytown.cli.settings import fields, shown, variable
-from monkeytown.client.link import BAD_DATA
+from monkeytown.client.link import BAD_DATA, GOING_AWAY
 from monkeytown.errors import ERROR_CODES
 from monkeytown.game import HOOKS
 from monkeytown.protocol.close import CloseCode
@@ -33,7 +33,8 @@ def test_every_close_code_is_in_the_table():
 def test_the_codes_that_clients_close_with_are_in_the_table():
     scripts = ROOT / "src/monkeytown/web/client"
     sent = r"^export const (?:NORMAL|BROKEN_MESSAGE|UNHEARD) = (\d+);$"
-    codes = {str(BAD_DATA), *re.findall(sent, (scripts / "codes.js").read_text(), re.MULTILINE)}
+    ours = {str(BAD_DATA), str(GOING_AWAY)}
+    codes = {*ours, *re.findall(sent, (scripts / "codes.js").read_text(), re.MULTILINE)}
     assert {code for code, _ in table(ERRORS, "a client's code")} == codes
     silence = re.search(r"^const SILENCE = (\d+)000;$", (scripts / "connection.js").read_text(), re.MULTILINE)
     assert silence

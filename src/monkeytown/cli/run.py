@@ -47,6 +47,24 @@ STOP_TIMEOUT = 3.0
     help="Threads that share the sends of rooms with many players.  [0]",
 )
 @click.option(
+    "--simulate-latency",
+    metavar="MS",
+    type=click.FloatRange(0, 10_000),
+    help="Milliseconds added to each round trip, on loopback.  [0]",
+)
+@click.option(
+    "--simulate-jitter",
+    metavar="MS",
+    type=click.FloatRange(0, 10_000),
+    help="By up to so many milliseconds more it varies.  [0]",
+)
+@click.option(
+    "--simulate-loss",
+    metavar="PERCENT",
+    type=click.FloatRange(0, 100),
+    help="Of what is sent, so much waits for a repeat as if it were lost.  [0]",
+)
+@click.option(
     "--bots", type=click.IntRange(0), default=0, help="So many players without a person, for company."
 )
 @click.option(

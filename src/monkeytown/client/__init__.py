@@ -10,8 +10,8 @@
 The same shape as the JavaScript client's; `src/monkeytown/web/monkeytown.d.ts` says what each part promises.
 """
 
-from monkeytown.client.connection import Client, Reconnected, Reconnecting, connect
-from monkeytown.client.events import ConnectionLost
+from monkeytown.client.connection import Client, connect
+from monkeytown.client.events import ConnectionLost, Reconnected, Reconnecting
 from monkeytown.client.link import Closed
 from monkeytown.client.room import Player, Room, State
 

@@ -100,6 +100,8 @@ class Bots:
                     client = await connect(self.url, name=name, random=random, mirrors=self._mirrors)
                     await client.join(self.game_id)
             except ConnectionLost:
+                if client is not None:
+                    await client.close()
                 if not patient:
                     raise
                 await asyncio.sleep(delay)

@@ -1,20 +1,43 @@
-"""Listeners: who wants to hear of what. Knows neither the wire nor a connection."""
+"""Listeners: who wants to hear of what, and what they hear of a loss. Knows neither the wire nor a connection."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from monkeytown.errors import MonkeytownError
 
-__all__ = ["ConnectionLost", "Emitter", "Listener"]
+__all__ = ["ConnectionLost", "Emitter", "Listener", "Reconnected", "Reconnecting"]
 
 Listener = Callable[[Any], object]
 
 
 class ConnectionLost(MonkeytownError):
     """There is no server at the address, or the connection ended before what was waited for came."""
+
+
+class Reconnecting(NamedTuple):
+    """`attempt` counts from 1 within one loss; `delay` is in seconds; `code` ended the last connection."""
+
+    attempt: int
+    delay: float
+    code: int
+    reason: str
+
+
+class Reconnected(NamedTuple):
+    """What the loss has cost."""
+
+    same_room: bool
+    """False if the old room was gone and another of the same game was joined."""
+    same_schema: bool
+    resumed: str | None
+    """How the state goes on: as a `"delta"`, with the same rows, or with a `"snapshot"`; None if the room was joined anew."""
+    recovered: bool
+    """Whether every event of the time between has come, or is about to."""
+    lost: int
+    """Chat messages and actions that were given up; whether the server took them is not known."""
 
 
 class Emitter:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple, Self
 from urllib.parse import urlsplit, urlunsplit
 
@@ -23,7 +24,7 @@ from monkeytown.client.events import ConnectionLost
 from monkeytown.errors import WireError
 from monkeytown.protocol.messages import Heartbeat
 
-__all__ = ["Closed", "Link", "socket_url"]
+__all__ = ["BAD_DATA", "GOING_AWAY", "NORMAL_CLOSE", "Closed", "Link", "socket_url"]
 
 SUBPROTOCOL = Subprotocol("monkeytown.1")
 LARGEST_MESSAGE = 16 * 2**20  # a snapshot of very large tables; the server's other messages are far smaller
@@ -31,6 +32,8 @@ HEARTBEAT_INTERVAL = 2.0
 SILENCE = 10.0  # heartbeats are answered, so a server that says nothing for so long is not there
 OPEN_TIMEOUT = 10.0
 CLOSE_TIMEOUT = 1.0
+NORMAL_CLOSE = 1000  # what a server takes as leaving for good
+GOING_AWAY = 1001
 NO_CLOSE_FRAME = 1006  # RFC 6455, 7.1.5: the connection ended without a close frame
 BAD_DATA = 1002
 
@@ -59,6 +62,7 @@ class Link:
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
         self._heard_at = time.monotonic()
+        self._answered = asyncio.Event()
 
     @classmethod
     async def dial(cls, url: str) -> Self:
@@ -94,21 +98,26 @@ class Link:
                 if isinstance(data, str):
                     raise WireError("text came where binary is due")
                 receive(messages.decode(data))
+                self._answered.set()
         except ConnectionClosed:
             pass
         except WireError as error:
-            # Coming back mends it: the first state of a connection is a snapshot.
+            # Coming back mends it: a reader whose tables are in doubt asks for a snapshot.
             await self.close(BAD_DATA)
             return Closed(BAD_DATA, str(error))
         finally:
             heartbeat.cancel()
         return Closed(self._socket.close_code or NO_CLOSE_FRAME, self._socket.close_reason or "")
 
-    async def close(self, code: int = 1000) -> None:
+    async def close(self, code: int) -> None:
         """Close the socket; more than once is allowed."""
         await self._socket.close(code)
 
     async def _beat(self) -> None:
+        # Whatever follows the hello tells the server that its answer was read.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SILENCE):
+                await self._answered.wait()
         while time.monotonic() - self._heard_at < SILENCE:
             self.send(messages.encode(Heartbeat(time.time() * 1000)))
             await asyncio.sleep(HEARTBEAT_INTERVAL)

@@ -12,10 +12,10 @@ import msgspec
 
 from monkeytown._core.wire import Reader, Writer
 from monkeytown.errors import WireError
-from monkeytown.protocol.codec import server_message
+from monkeytown.protocol.codec import checked_action, server_message
 from monkeytown.protocol.messages import FROM_CLIENT, FROM_SERVER, ClientMessage
 
-__all__ = ["Message", "decode", "encode", "encode_ack", "encode_action"]
+__all__ = ["Message", "decode", "encode", "encode_ack", "encode_action", "encode_numbered"]
 
 GAME_STATE = 0x43
 PRIVATE = 0x44
@@ -57,7 +57,7 @@ def decode(data: bytes) -> Message:
 
 def encode(message: ClientMessage) -> bytes:
     """A message to the server whose body is one map; what is not given is left out."""
-    body = {key: value for key, value in msgspec.to_builtins(message).items() if value is not None}
+    body = _given(msgspec.to_builtins(message))
     return bytes((_KINDS[type(message)],)) + msgspec.msgpack.encode(body)
 
 
@@ -72,5 +72,20 @@ def encode_ack(epoch: int, tick: int, number: int) -> bytes:
 
 
 def encode_action(action: dict[str, Any]) -> bytes:
-    """A `player_input` for a game without an input class: one map."""
-    return bytes((FROM_CLIENT["player_input"][0],)) + msgspec.msgpack.encode(action)
+    """A `player_input` for a game without an input class: one map. Raises Refusal if no server would read it."""
+    return bytes((FROM_CLIENT["player_input"][0],)) + msgspec.msgpack.encode(checked_action(action))
+
+
+def encode_numbered(number: int, message: bytes) -> bytes:
+    """A whole message with its number in the session, for what must be taken once and only once."""
+    writer = Writer()
+    writer.u8(FROM_CLIENT["numbered"][0])
+    writer.varint(number)
+    return writer.getvalue() + message
+
+
+def _given(value: Any) -> Any:
+    """The parts of a map that are given, in maps within it too."""
+    if not isinstance(value, dict):
+        return value
+    return {key: _given(part) for key, part in value.items() if part is not None}

@@ -47,6 +47,9 @@ class Mirror:
     keeps_values = True
     """Whether owner-only values of `private` messages are kept in the tables."""
 
+    resumable = True
+    """Whether the tables still are where a reader left them when it comes back, so that a delta can go on from there."""
+
     def __init__(self, schema: dict[str, Any]) -> None:
         self._specs: list[dict[str, Any]] = schema["tables"]
         self._list = tuple(

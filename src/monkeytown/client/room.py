@@ -1,7 +1,7 @@
 """One room as a client sees it: its tables, its players, its events, and what a player may do in it.
 
-Pure: takes in messages and hands bytes to a `send` that it was given. It must not know whether there is a connection
-at the moment; `connection` swaps the room's content under it after a loss.
+Pure: takes in messages and hands bytes to the `Voice` that it was given. It must not know whether there is a connection
+at the moment; after a loss `connection` goes on with the room as it is, or swaps its content under it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from monkeytown._core.state import Table
 from monkeytown.client import messages
 from monkeytown.client.events import Emitter
 from monkeytown.client.mirror import Mirror, input_layout
+from monkeytown.errors import WireError
 from monkeytown.position import Position
 from monkeytown.protocol.messages import (
     ChatMessage,
@@ -26,10 +27,23 @@ from monkeytown.protocol.messages import (
     Schema,
 )
 
-__all__ = ["MirrorSource", "Player", "Room", "State"]
+__all__ = ["MirrorSource", "Player", "Room", "State", "Voice"]
 
 MirrorSource = Callable[[dict[str, Any]], Mirror]
 """Makes (or finds) the mirror for a room of this schema."""
+
+Say = Callable[[bytes], bool]
+
+
+class Voice(NamedTuple):
+    """How a room speaks; each is told a message and says whether it went out.
+
+    `now` sends at once or not at all, for what is of no use later. `surely` keeps the message until the server has it.
+    """
+
+    now: Say
+    surely: Say
+
 
 BUILT_IN = frozenset(
     {
@@ -69,17 +83,21 @@ class Room(Emitter):
     data, `error` (Refusal), `reconnecting`, `reconnected`, `close`.
     """
 
-    def __init__(self, schema: Schema, send: Callable[[bytes], bool], mirrors: MirrorSource) -> None:
+    def __init__(self, schema: Schema, voice: Voice, mirrors: MirrorSource) -> None:
         super().__init__()
-        self._send = send
+        self._voice = voice
         self._mirrors = mirrors
         self.open = True
         self.received = 0
         self.load(schema)
 
     def load(self, schema: Schema) -> None:
-        """Begin anew with a room: the first time, and after each loss of the connection."""
+        """Begin anew with a room: the first time, and when a loss of the connection has cost the seat in it."""
         self.look_anew(schema)
+        self.enter()
+
+    def enter(self) -> None:
+        """Begin anew with who is there, and with the count of inputs."""
         self.players: dict[str, Player] = {}
         self.inputs_sent = 0
         self.input_seen = 0
@@ -122,28 +140,32 @@ class Room(Emitter):
     def input(self, fields: Mapping[str, Any] | None = None, **more: Any) -> int:
         """Send an input: fields of the game's input class, or any map if it has none.
 
-        Returns the input's number; 0 while the connection is away: then it is dropped, since an old input is of no use.
+        Returns the input's number. Of a game with an input class it is 0 while the connection is away: then it is dropped,
+        since an old input is of no use. A map is kept until the server has it; 0 only if too much waits already. Raises
+        Refusal if it holds what a server would not read.
         """
+        if not self.open:
+            return 0
         action = {**(fields or {}), **more}
         number = self.inputs_sent + 1
         if self.layout is None:
-            data = messages.encode_action(action)
+            sent = self._voice.surely(messages.encode_action(action))
         else:
-            data = self.layout.pack(self.layout.input_class(**action), number, self.tick)
-        if not self._send(data):
+            sent = self._voice.now(self.layout.pack(self.layout.input_class(**action), number, self.tick))
+        if not sent:
             return 0
         self.inputs_sent = number
         return number
 
-    def chat(self, text: str) -> None:
-        """Say something to everyone in the room."""
-        self._send(messages.encode(ChatMessage(text)))
+    def chat(self, text: str) -> bool:
+        """Say something to everyone in the room. It is kept until the server has it; False if too much waits already."""
+        return self.open and self._voice.surely(messages.encode(ChatMessage(text)))
 
     def leave(self) -> None:
         """Leave for good; the connection stays."""
         if self.open:
             self.open = False
-            self._send(messages.encode(LeaveGame()))
+            self._voice.now(messages.encode(LeaveGame()))
 
     # ---- what comes in ----
 
@@ -165,7 +187,11 @@ class Room(Emitter):
             self._receive_event(payload)
 
     def _receive_state(self, frame: bytes) -> None:
-        applied = self.mirror.apply(frame, self.position)
+        try:
+            applied = self.mirror.apply(frame, self.position)
+        except WireError:
+            self.position = None  # what the tables hold now is not known, so nothing may go on from here
+            raise
         self.position = applied.position
         self.emit("state", State(applied.position.tick, applied.snapshot, len(frame)))
 

@@ -20,9 +20,14 @@ __all__ = ["SharedMirror", "SharedMirrors"]
 
 
 class SharedMirror(Mirror):
-    """A mirror with many readers, each at a position of its own. Owner-only values are not kept: whose would they be?"""
+    """A mirror with many readers, each at a position of its own. Owner-only values are not kept: whose would they be?
+
+    While one reader is away the others bring the tables on, and a delta from where it stood fits no longer. So a reader that
+    comes back begins with a snapshot, which costs the tables nothing if they are ahead of it.
+    """
 
     keeps_values = False
+    resumable = False
 
     def __init__(self, schema: dict[str, Any]) -> None:
         super().__init__(schema)

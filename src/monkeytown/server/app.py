@@ -33,7 +33,7 @@ from monkeytown.runtime.shedding import Shedding
 from monkeytown.runtime.sweeper import Sweeper
 from monkeytown.runtime.ticker import Ticker, make_waker
 from monkeytown.schema import Schema
-from monkeytown.server import web
+from monkeytown.server import simulate, web
 from monkeytown.server.headers import HEADERS
 from monkeytown.server.health import Health
 from monkeytown.server.http import guarded
@@ -125,7 +125,7 @@ async def running(
     """A server in this event loop for as long as the block lasts. `routes` are served beside the game."""
     with _bound(games, settings) as sock:
         server, about = _build(games, settings, sock, routes)
-        task = asyncio.create_task(server.serve([sock]))
+        task = asyncio.create_task(simulate.serve(settings, sock, server.serve))
         started = asyncio.create_task(server.up.wait())
         try:
             await asyncio.wait((task, started), return_when=asyncio.FIRST_COMPLETED)
@@ -145,7 +145,7 @@ async def _serve(games: Sequence[type[Game]], settings: Settings, sock: socket.s
     collector = about.collector()
     collector.start()
     log.info("serving", url=about.url, games=[game.name for game in games])
-    await server.serve([sock])
+    await simulate.serve(settings, sock, server.serve)
     collector.stop()
     log.info("stopped")
 

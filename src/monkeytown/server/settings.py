@@ -70,6 +70,24 @@ class Settings(BaseSettings, Limits):
         default="", description="File with the certificate chain, to serve TLS without a proxy."
     )
     tls_key: str = Field(default="", description="File with the key of the certificate.")
+    simulate_latency: float = Field(
+        default=0.0,
+        ge=0,
+        le=10_000,
+        description="Milliseconds added to each round trip, to try a bad network on loopback.",
+    )
+    simulate_jitter: float = Field(
+        default=0.0,
+        ge=0,
+        le=10_000,
+        description="By up to so many milliseconds more the added round trip varies.",
+    )
+    simulate_loss: float = Field(
+        default=0.0,
+        ge=0,
+        le=100,
+        description="Percent of what is sent that waits as for the repeat of a lost packet.",
+    )
     log_level: LogLevel = Field(
         default="info", description="What is logged: debug, info, warning or error, and what is graver."
     )
@@ -118,6 +136,10 @@ class Settings(BaseSettings, Limits):
         if not self.on_loopback and 0 < len(token) < MIN_SECRET_BYTES:
             raise StartError(
                 f"MONKEYTOWN_METRICS_TOKEN has {MIN_SECRET_BYTES} bytes or more: openssl rand -hex 32 makes one"
+            )
+        if not self.on_loopback and (self.simulate_latency or self.simulate_jitter or self.simulate_loss):
+            raise StartError(
+                "a bad network is simulated on loopback only: leave out --host, or MONKEYTOWN_SIMULATE_*"
             )
         if bool(self.tls_certificate) != bool(self.tls_key):
             raise StartError("TLS needs both MONKEYTOWN_TLS_CERTIFICATE and MONKEYTOWN_TLS_KEY")
