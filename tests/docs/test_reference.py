@@ -31,11 +31,12 @@ def test_every_close_code_is_in_the_table():
 
 
 def test_the_codes_that_clients_close_with_are_in_the_table():
-    script = (ROOT / "src/monkeytown/web/client/client.js").read_text()
+    scripts = ROOT / "src/monkeytown/web/client"
+    sent = r"^export const (?:NORMAL|BROKEN_MESSAGE|UNHEARD) = (\d+);$"
     ours = {str(BAD_DATA), str(GOING_AWAY)}
-    codes = {*ours, *re.findall(r"^const (?:NORMAL|BROKEN_MESSAGE) = (\d+);$", script, re.MULTILINE)}
+    codes = {*ours, *re.findall(sent, (scripts / "codes.js").read_text(), re.MULTILINE)}
     assert {code for code, _ in table(ERRORS, "a client's code")} == codes
-    silence = re.search(r"^const SILENCE = (\d+)000;$", script, re.MULTILINE)
+    silence = re.search(r"^const SILENCE = (\d+)000;$", (scripts / "connection.js").read_text(), re.MULTILINE)
     assert silence
     assert f"nothing for {silence[1]} seconds" in ERRORS.read_text()
 

@@ -39,7 +39,7 @@ describe("connecting", () => {
     test("takes its address from the page", async () => {
         globalThis.location = { href: "https://town.example/play?x#y" };
         try {
-            const connecting = connect(undefined, { WebSocket: network.WebSocket });
+            const connecting = connect(undefined, { WebSocket: network.WebSocket, transports: ["websocket"] });
             assert.equal(network.sockets[0].url, "wss://town.example/ws");
             network.sockets[0].drop();
             await assert.rejects(connecting, /cannot connect to wss:\/\/town.example\/ws: 1006/);
@@ -49,7 +49,7 @@ describe("connecting", () => {
     });
 
     test("fails once and for all if the first connection fails", async () => {
-        const connecting = connect("ws://town.example/ws", { WebSocket: network.WebSocket });
+        const connecting = connect("ws://town.example/ws", { WebSocket: network.WebSocket, transports: ["websocket"] });
         network.sockets[0].drop(1006);
         await assert.rejects(connecting, /1006/);
         await clock.pass(20_000);
@@ -57,7 +57,7 @@ describe("connecting", () => {
     });
 
     test("fails with the server's own words", async () => {
-        const connecting = connect("ws://town.example/ws", { WebSocket: network.WebSocket });
+        const connecting = connect("ws://town.example/ws", { WebSocket: network.WebSocket, transports: ["websocket"] });
         network.sockets[0].accept();
         mock.method(console, "warn", () => {});
         network.sockets[0].say(0x48, { code: "AUTH-001", message: "The token was refused." });
@@ -66,10 +66,10 @@ describe("connecting", () => {
     });
 
     test("fails if another protocol is spoken, and if nobody answers", async () => {
-        const wrong = connect("ws://town.example/ws", { WebSocket: network.WebSocket });
+        const wrong = connect("ws://town.example/ws", { WebSocket: network.WebSocket, transports: ["websocket"] });
         network.sockets[0].accept("");
         await assert.rejects(wrong, { code: "WS-001" });
-        const silent = connect("ws://town.example/ws", { WebSocket: network.WebSocket });
+        const silent = connect("ws://town.example/ws", { WebSocket: network.WebSocket, transports: ["websocket"] });
         network.sockets[1].accept();
         const rejected = assert.rejects(silent, /no answer/);
         await clock.pass(10_100);
@@ -80,7 +80,8 @@ describe("connecting", () => {
         const { WebSocket } = globalThis;
         delete globalThis.WebSocket;
         try {
-            await assert.rejects(connect("ws://town.example/ws"), /no WebSocket/);
+            await assert.rejects(connect("ws://town.example/ws", { transports: ["websocket"] }), /no WebSocket/);
+            await assert.rejects(connect("ws://town.example/ws", { transports: [] }), /no WebSocket/);
         } finally {
             if (WebSocket) globalThis.WebSocket = WebSocket;
         }
@@ -222,7 +223,7 @@ describe("a room", () => {
         socket.bufferedAmount = 1e6;
         assert.equal(room.input({}), 0, "a stalled connection is not filled with inputs");
         assert.equal(room.chat("hello"), true);
-        assert.deepEqual(socket.takeMaps(Kind.CHAT_MESSAGE), [{ text: "hello" }]);
+        assert.deepEqual(socket.takeNumbered(), [[1, Kind.CHAT_MESSAGE, { text: "hello" }]]);
     });
 
     test("sends actions as maps if the game has no input", async () => {
@@ -232,7 +233,7 @@ describe("a room", () => {
         const { socket, room } = await joined(network, server);
         socket.bufferedAmount = 1e6;
         assert.equal(room.input({ place: 4 }), 1);
-        assert.deepEqual(socket.takeMaps(Kind.PLAYER_INPUT), [{ place: 4 }]);
+        assert.deepEqual(socket.takeNumbered(), [[1, Kind.PLAYER_INPUT, { place: 4 }]]);
         assert.equal(room.playbackTick(), room.tick);
         assert.equal(room.tables.board.row.cells.length, 9);
     });
@@ -298,7 +299,7 @@ describe("a room", () => {
 
     test("does not mind messages of a kind that is not known, nor keys", async () => {
         const { client, socket, room, server } = await joined(network);
-        socket.deliver(Uint8Array.from([0x4a, 1, 2, 3]));
+        socket.deliver(Uint8Array.from([0x4b, 1, 2, 3]));
         socket.say(0x45, { id: "p2", name: "Bob", hat: "red" });
         server.tick(socket);
         assert.deepEqual([client.state, room.tick, room.players.get("p2")], ["open", 2, { id: "p2", name: "Bob" }]);

@@ -188,6 +188,21 @@ describe("a predicted entity", () => {
         assert.equal(world.prediction.sample(world.now), null);
     });
 
+    test("goes on from where it was if the seat was kept", async () => {
+        await begin(() => 40);
+        world.send({ push: 0.3 });
+        await world.pass(1000);
+        world.send({ push: -1 }); // which is lost
+        await world.pass(10);
+        await world.loseConnection(600, { isKept: true });
+        await world.pass(1500);
+        assert.deepEqual([world.room.inputSeen, world.prediction.stats.pending], [1, 0]);
+        world.send({ push: 0, brake: true });
+        await world.pass(1500);
+        assert.equal(world.room.inputSeen, 3);
+        assert.equal(wireX(world.prediction.sample(world.now).x), wireX(world.ball.x));
+    });
+
     test("keeps to its step for rows of another history", async () => {
         await begin(() => 40);
         world.send({ push: 1 });

@@ -65,7 +65,7 @@ export class World {
         Object.assign(this, { client, socket, room });
         socket.deliver(this.model.private({ entity: { table: 0, id: OWN } }));
         socket.sent.length = 0;
-        client.ping = 2 * this.delay();
+        Object.defineProperty(client, "ping", { value: 2 * this.delay() });
         this.prediction = room.predict(roll, PREDICT);
         this.at(this.now + TICK * this.phase, () => this.#tick());
         return this;
@@ -133,21 +133,32 @@ export class World {
         await settle();
     }
 
-    /** The connection is lost, and the client comes back to a room that has forgotten it. */
-    async loseConnection(milliseconds) {
+    /** The connection is lost, and the client comes back: to a room that has forgotten it, or to its seat. */
+    async loseConnection(milliseconds, { isKept = false } = {}) {
         this.socket.drop();
         this.arrived.length = 0;
-        Object.assign(this, { seen: 0, wish: { push: 0, brake: false }, isAway: true });
+        this.isAway = true;
+        if (!isKept) Object.assign(this, { seen: 0, wish: { push: 0, brake: false } });
         await this.pass(milliseconds);
         mock.timers.tick(1000);
         await settle();
         this.socket = this.network.sockets.at(-1);
-        this.socket.welcome();
+        if (isKept) this.#resume();
+        else this.#admitAnew();
+        this.socket.sent.length = 0;
+        this.isAway = false;
+    }
+
+    #resume() {
+        this.socket.welcome("p1", { recovered: true, resumed: "delta", received: 0, number: 1, gameId: SPEC.gameId });
+        this.base = this.room.tick;
+    }
+
+    #admitAnew() {
+        this.socket.welcomeAnew("p2");
         this.server.admit(this.socket);
         this.socket.deliver(this.model.private({ entity: { table: 0, id: OWN } }));
-        this.socket.sent.length = 0;
         this.base = this.model.tick;
-        this.isAway = false;
     }
 
     release() {

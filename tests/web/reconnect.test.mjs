@@ -5,6 +5,9 @@ import { Kind } from "../../src/monkeytown/web/client/wire.js";
 import { field, table } from "./schemas.mjs";
 import { FakeRoom, SPEC, connected, fakeNetwork, joined, stopClock, watch } from "./server.mjs";
 
+/** What is told of a return in another session. */
+const NEW = { resumed: null, recovered: false, lost: 0 };
+
 let clock;
 let network;
 
@@ -22,7 +25,7 @@ describe("a lost connection", () => {
         for (let i = 0; i < 600 && sockets.length === before; i++) await clock.pass(10);
         assert.equal(sockets.length, before + 1, "it tries again");
         const socket = sockets.at(-1);
-        socket.welcome(playerId);
+        socket.welcomeAnew(playerId);
         return socket;
     }
 
@@ -40,7 +43,7 @@ describe("a lost connection", () => {
         assert.equal(room.input({}), 1);
         socket.drop(1006);
         assert.equal(client.state, "reconnecting");
-        assert.deepEqual([room.input({}), room.chat("x"), room.open], [0, false, true]);
+        assert.deepEqual([room.input({}), room.chat("x"), room.open], [0, true, true]);
         assert.equal(monkeys.size, 2, "what was seen last stays");
         server.tick(null, (table) => {
             table.delete(5);
@@ -48,8 +51,10 @@ describe("a lost connection", () => {
             server.model.spawn(0, 6, [1, 2, 3]);
         });
         const again = await back(network.sockets);
-        assert.deepEqual(again.takeMaps(Kind.HELLO), [{ name: "Ada" }]);
+        const position = { gameId: "room-1", epoch: 3, tick: 2 };
+        assert.deepEqual(again.takeMaps(Kind.HELLO), [{ name: "Ada", resume: { session: "secret-1", number: 2, ...position } }]);
         assert.deepEqual(again.takeMaps(Kind.JOIN_GAME), [{ gameId: "room-1" }]);
+        assert.deepEqual([room.chat("y"), again.takeNumbered()], [false, []], "it may be another room");
         server.admit(again, [
             ["p9", "Ada"],
             ["p3", "Cy"],
@@ -75,6 +80,7 @@ describe("a lost connection", () => {
                 ["reconnected", true],
             ],
         );
+        assert.deepEqual(seen.at(-1)[1], { sameRoom: true, sameSchema: true, resumed: null, recovered: false, lost: 1 });
         assert.deepEqual([...room.players.keys()], ["p9", "p3"]);
         assert.equal(room.input({}), 1, "inputs are counted anew");
         server.tick(again);
@@ -98,7 +104,7 @@ describe("a lost connection", () => {
         again.say(0x48, { code: "GAME-001", message: "There is no such game or room." });
         assert.deepEqual(again.takeMaps(Kind.JOIN_GAME), [{ gameId: "jungle" }]);
         new FakeRoom().admit(again, [["p9", "Ada"]], { ...SPEC, gameId: "room-2" });
-        assert.deepEqual(seen, [["reconnected", { sameRoom: false, sameSchema: true }]]);
+        assert.deepEqual(seen, [["reconnected", { sameRoom: false, sameSchema: true, ...NEW }]]);
         assert.equal(room.id, "room-2");
         assert.equal(room.playbackTick(), room.tick - 2, "playback begins anew");
         assert.deepEqual(
@@ -127,7 +133,7 @@ describe("a lost connection", () => {
             tables: [table("monkeys", [field("x", "fixed"), field("y", "fixed"), field("z", "fixed")])],
         };
         new FakeRoom(changed).admit(again);
-        assert.deepEqual(seen, [["reconnected", { sameRoom: true, sameSchema: false }]]);
+        assert.deepEqual(seen, [["reconnected", { sameRoom: true, sameSchema: false, ...NEW }]]);
         assert.notEqual(room.tables.monkeys, monkeys);
         assert.equal(room.tables.monkeys.get(2 ** 20).z, 0);
         assert.deepEqual(rows, [
@@ -164,7 +170,7 @@ describe("a lost connection", () => {
     });
 
     test("is tried again with random, growing delays of 0.1 to 5 seconds", async () => {
-        const { client, socket } = await joined(network);
+        const { client, socket } = await joined(network, new FakeRoom(), { transports: ["websocket"] });
         const seen = watch(client, "reconnecting");
         mock.method(Math, "random", () => 1);
         socket.drop(1006);
@@ -272,7 +278,7 @@ describe("a lost connection", () => {
         const seen = watch(client, "reconnecting");
         await clock.pass(8500);
         assert.equal(seen.length, 1);
-        assert.equal(socket.closed.code, 1000);
+        assert.equal(socket.closed.code, 4408, "and the server, if it is there, keeps the seat");
         client.close();
     });
 

@@ -1,8 +1,8 @@
-/** A server that is not there: a WebSocket class whose other end the test holds, and a clock that the test moves. */
+/** A server that is not there: a WebSocket class and a fetch whose other ends the test holds, and a clock that the test moves. */
 
 import { mock } from "node:test";
 
-import { decode, encode } from "../../src/monkeytown/web/client/wire.js";
+import { Kind, Reader, decode, encode } from "../../src/monkeytown/web/client/wire.js";
 import { connect } from "../../src/monkeytown/web/monkeytown.js";
 import { Model, framed, seeded } from "./encoder.mjs";
 import { field, schema, table } from "./schemas.mjs";
@@ -51,12 +51,14 @@ export function stopClock() {
 }
 
 export async function settle() {
-    for (let i = 0; i < 5; i++) await Promise.resolve();
+    for (let i = 0; i < 12; i++) await Promise.resolve();
 }
 
-/** A fresh class of WebSocket; `sockets` lists those that a client has made. */
+/** A fresh class of WebSocket, and a fetch; `sockets` and `posts` list what a client has made of them. */
 export function fakeNetwork() {
     const sockets = [];
+    const posts = [];
+    let secrets = 0;
     class FakeSocket {
         readyState = 0;
         protocol = "";
@@ -100,9 +102,16 @@ export function fakeNetwork() {
             this.onclose({ code, reason });
         }
 
-        welcome(playerId = "p1", name = "Ada") {
+        welcome(playerId = "p1", how = {}) {
             this.accept();
-            this.say(0x41, { playerId, name, server: "monkeytown" });
+            this.number = how.number ?? 0;
+            this.say(0x41, { playerId, name: "Ada", server: "monkeytown", session: `secret-${++secrets}`, ...how });
+        }
+
+        /** The session that the client would go on with is not known: it is another player from now on. */
+        welcomeAnew(playerId) {
+            this.welcome(playerId, { recovered: false, resumed: null, received: 0, number: 0, gameId: null });
+            this.say(0x48, { code: "AUTH-003", message: "The session is not known." });
         }
 
         /** What the client has sent of a kind since the last time it was asked: bodies of bytes. */
@@ -115,8 +124,21 @@ export function fakeNetwork() {
         takeMaps(kind) {
             return this.take(kind).map((body) => decode(body));
         }
+
+        /** Numbered messages since the last time: number, kind and map. */
+        takeNumbered() {
+            return this.take(Kind.NUMBERED).map((body) => {
+                const reader = new Reader(body);
+                return [reader.varint(), reader.u8(), decode(body.subarray(reader.at))];
+            });
+        }
     }
-    return { sockets, WebSocket: FakeSocket };
+    const fetch = (url, options) =>
+        new Promise((resolve, reject) => {
+            options.signal?.addEventListener("abort", () => reject(options.signal.reason));
+            posts.push({ url, ...options, resolve, reject });
+        });
+    return { sockets, posts, WebSocket: FakeSocket, fetch };
 }
 
 /** The server's side of a room. */
@@ -152,15 +174,20 @@ export class FakeRoom {
 
 /** A client that has been welcomed, on socket 0. */
 export async function connected(network, options = {}) {
-    const connecting = connect("http://town.example/ws", { name: "Ada", WebSocket: network.WebSocket, ...options });
+    const connecting = connect("http://town.example/ws", {
+        name: "Ada",
+        WebSocket: network.WebSocket,
+        fetch: network.fetch,
+        ...options,
+    });
     network.sockets[0].welcome();
     const client = await connecting;
     return { client, socket: network.sockets[0] };
 }
 
 /** A client in a room. */
-export async function joined(network, server = new FakeRoom()) {
-    const { client, socket } = await connected(network);
+export async function joined(network, server = new FakeRoom(), options = {}) {
+    const { client, socket } = await connected(network, options);
     const joining = client.join("jungle");
     server.admit(socket);
     const room = await joining;

@@ -241,6 +241,17 @@ async def test_a_lost_connection_is_told_and_repaired(open_page: Open) -> None:
     assert len(connections) == 2
 
 
+async def test_without_websockets_a_page_is_played_by_polls(open_page: Open) -> None:
+    async def let_none_through(page: Page) -> None:
+        await page.route_web_socket("**/ws", lambda route: route.close())
+
+    page = await jungle(open_page, "Ada", prepare=let_none_through)
+    await until(page, "monkeytown.room.client.transport === 'polling'")
+    await until(page, "monkeytown.monkeys.some(monkey => monkey.own)")
+    await page.reload()
+    await until(page, "monkeytown.room?.players.size === 1")
+
+
 # Tic-tac-toe
 
 

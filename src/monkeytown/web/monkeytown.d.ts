@@ -26,7 +26,8 @@ export const SUBPROTOCOL: "monkeytown.1";
  * Connects, says hello and resolves once the server has answered.
  *
  * @param url where the game socket is; by default `ws(s)://<host of the page>/ws`. `http(s):` addresses are turned into `ws(s):`.
- * Rejects with a {@link GameError} or an `Error` if this first connection fails; later losses are repaired by the client itself.
+ * Polls go to the same address with `poll` for its last part. Rejects with a {@link GameError} or an `Error` if neither way leads to the server at
+ * first; later losses are repaired by the client itself.
  */
 export function connect(url?: string | URL, options?: ConnectOptions): Promise<Client>;
 
@@ -35,20 +36,34 @@ export interface ConnectOptions {
     name?: string;
     /** Proof of who the player is, where a server asks for it. */
     token?: string;
-    /** A WebSocket class, for runtimes without a global one (Node 20: the `ws` package's). */
+    /**
+     * How it may travel; both unless said otherwise. A WebSocket is preferred. Where none is let through (two in a row fail, or one is silent) the
+     * server is polled, and a WebSocket is tried again every now and then, without the room noticing.
+     */
+    transports?: readonly Transport[];
+    /** A WebSocket class, for runtimes without a global one (Node 20: the `ws` package's). Without any, the server is polled. */
     WebSocket?: new (url: string, protocols: string[]) => WebSocket;
+    /** What to poll with instead of the global `fetch`. */
+    fetch?: typeof fetch;
 }
 
-/** A connection to a server. It repairs itself: after a loss it comes back and joins its room again. */
+export type Transport = "websocket" | "polling";
+
+/**
+ * A player on a server. It repairs itself: after a loss it comes back as the same player, in the same room, and goes on from where it was, as long
+ * as the server keeps the seat (some minutes); after that as a new player who joins the room again.
+ */
 export class Client {
     private constructor();
-    /** The id this player has on the server. A new one after each reconnection. */
+    /** The id this player has on the server. It stays the same after a loss, unless the server has given up the seat meanwhile. */
     readonly id: string;
     /** The name the server knows this player by. */
     readonly name: string;
     /** The server's name and version. */
     readonly server: string;
     readonly state: "open" | "reconnecting" | "closed";
+    /** How it travels, or did last. */
+    readonly transport: Transport;
     /** The room this client is in, or null. */
     readonly room: Room | null;
     /** Round trip of the last heartbeats, smoothed, in milliseconds; 0 until the first is answered. */
@@ -62,7 +77,7 @@ export class Client {
      */
     join<T extends TableFields = any>(gameId: string): Promise<Room<T>>;
 
-    /** Leaves for good. */
+    /** Leaves for good: the seat is given up, if the server can be told. */
     close(): void;
 
     /** Listens; returns a function that stops listening. */
@@ -74,6 +89,7 @@ export interface ClientEvents {
     /** The server refused something. Errors with a room are told to the room as well. */
     error: GameError;
     reconnecting: Reconnecting;
+    /** Back after a loss; or from polls to a WebSocket, and nothing was lost. */
     reconnected: Reconnected;
     close: Closed;
 }
@@ -85,7 +101,7 @@ export type TableFields = Record<string, object>;
 export class Room<T extends TableFields = any> {
     private constructor();
     readonly client: Client;
-    /** The room's id. After a reconnection it may be another room of the same game. */
+    /** The room's id. It may be another room of the same game after the server has given up the seat and the old room is gone. */
     readonly id: string;
     /** The game's name. */
     readonly game: string;
@@ -105,7 +121,7 @@ export class Room<T extends TableFields = any> {
      * else from now on (a spectator, say).
      */
     readonly tables: { readonly [N in keyof T]: Table<T[N]> };
-    /** Everybody in the room, this player included, by id. */
+    /** Everybody in the room, this player included, by id; while the connection is lost, those of before. */
     readonly players: ReadonlyMap<string, Player>;
     /** This player's own entity, or null. */
     readonly entity: Row<any> | null;
@@ -120,11 +136,15 @@ export class Room<T extends TableFields = any> {
 
     /**
      * Sends an input: the fields of the game's `input` class (what is missing is sent as zero, false or the first name; what is out of
-     * range is clamped), or any map of MessagePack values if the game has none. Returns the input's number (0 while the connection is
-     * away: then it is dropped, since an old input is of no use).
+     * range is clamped), or any map of MessagePack values if the game has none. Returns the input's number, or 0 if it is dropped: one of the
+     * `input` class while the connection is lost, since only the newest is of use. A map is kept as chat is, and 0 if it cannot be.
      */
     input(fields: Record<string, unknown>): number;
-    /** Says something to everyone in the room. Returns false if the connection is away: then it was not sent. */
+    /**
+     * Says something to everyone in the room. It is kept until the server has it and arrives once and in order, whatever is lost meanwhile, as long as
+     * the seat is kept. Returns false if that cannot be promised, and then it is not sent: too much is kept already (256 messages or 64 KiB, with
+     * the maps of `input`), or the room is being joined again.
+     */
     chat(text: string): boolean;
     leave(): void;
 
@@ -242,7 +262,7 @@ export interface Reconnecting {
     attempt: number;
     /** Milliseconds until this attempt. */
     delay: number;
-    /** The close code that ended the last connection: 4400 if what the server sent broke the wire, 1006 if it fell silent. */
+    /** The close code that ended the last connection: 4400 if what the server sent broke the wire, 1006 if it fell silent or polls failed. */
     code: number;
     reason: string;
 }
@@ -252,10 +272,16 @@ export interface Reconnected {
     sameRoom: boolean;
     /** False if the game's schema is another one now: then `room.tables` holds new tables. */
     sameSchema: boolean;
+    /** How the state goes on: from where it was, or from a new snapshot; null if the room was joined again (or there was none). */
+    resumed: "delta" | "snapshot" | null;
+    /** False if some of what the server said meanwhile (events, errors) is lost for good. */
+    recovered: boolean;
+    /** How many chat messages and maps of `input` were given up; they may have arrived. */
+    lost: number;
 }
 
 export interface Closed {
-    /** The close code: 1000 after `leave()` and `close()`; 4500–4999 when the server said not to come back. */
+    /** The close code: 1000 after `leave()` and `close()`; 4500–4999 when the server said not to come back (4507: another connection took this place). */
     code: number;
     reason: string;
 }

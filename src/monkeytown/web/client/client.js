@@ -1,109 +1,100 @@
 /**
- * A connection to a server, and how it comes back when it is lost.
+ * A player on a server: who they are, which room they are in, and how both outlive a lost connection.
  *
- * Owns the socket, the heartbeats and the numbering of messages; hands what concerns a room to room.js.
+ * Hands what concerns a room to room.js. How messages travel is for connection.js, what is kept across connections for resume.js.
  */
 
+import { ServerClock } from "./clock.js";
+import { BROKEN_MESSAGE, NORMAL, ROOM_CLOSED, isFinal } from "./codes.js";
+import { Connection } from "./connection.js";
 import { Emitter } from "./emitter.js";
 import { GameError } from "./errors.js";
+import { Session } from "./resume.js";
 import { Room } from "./room.js";
-import { Kind, SUBPROTOCOL, WireError, encodeMessage, openMessage } from "./wire.js";
+import { Kind, WireError, encodeMessage, openMessage } from "./wire.js";
 
-/** Milliseconds. */
-const PULSE = 150;
+/** Milliseconds between two heartbeats. */
 const HEARTBEAT = 1000;
-/** A server that has not been heard for so long, heartbeats unanswered, is gone. */
-const SILENCE = 8000;
-/** The longest that a connection may take to be welcomed. */
-const WELCOME_WITHIN = 10_000;
-/** Before each attempt to come back a random time passes, from the first of these up to a bound that doubles until it is the last. */
-const SHORTEST_DELAY = 100;
-const FIRST_BOUND = 500;
-const LONGEST_DELAY = 5000;
-/** After a connection that lasted so long, attempts are counted from the beginning again. */
-const STABLE = 10_000;
-
-/** Close codes. Scripts may close with 3000 to 4999 only: for a message that breaks the rules this is our 1002. */
-const NORMAL = 1000;
-const ABNORMAL = 1006;
-const BROKEN_MESSAGE = 4400;
-const ROOM_CLOSED = 4506;
-/** From here on the server says not to come back. */
-const FINAL = 4500;
-const OPEN = 1;
-
-/** Heartbeats by which the server's clock is known: the one with the shortest round trip counts. */
-const CLOCK_SAMPLES = 16;
+/** Says of a session that it is another one now; the welcome has said so already. */
+const UNKNOWN_SESSION = "AUTH-003";
+const NO_ROOM = { sameRoom: false, sameSchema: false };
 
 /** See monkeytown.d.ts. */
 export async function connect(url, options = {}) {
-    const client = new Client(socketAddress(url), options);
+    const client = new Client(url, options);
     await client.begin();
     return client;
 }
 
-function socketAddress(url = "/ws") {
-    const address = new URL(url, globalThis.location?.href);
-    address.protocol = address.protocol.replace("http", "ws");
-    address.hash = "";
-    return address.href;
-}
-
 export class Client extends Emitter {
-    #url;
     #options;
+    #connection;
+    #session = new Session();
+    #clock = new ServerClock();
     #link;
-    #socket = null;
     /** How `connect` ends; null once it has. */
     #opening = null;
     /** The room that this player is in, or is about to be. */
     #room = null;
-    /** How a join ends; null while none is under way. `isReturn`: of a room that was lost with its connection. */
+    /** How a way into the room ends; null while none is under way. `isReturn`: after a loss. `isJoin`: with a join, rather than as it was. */
     #entering = null;
+    /** What to tell of a return once the server has answered a heartbeat: until then it may speak of a room that was left, or name who is here. */
+    #settling = null;
     #lastRefusal = null;
-    #number = 0;
-    #heard = 0;
-    #pulsed = 0;
+    /** What was lost on both sides and is not told yet: a return may be cut short by the next loss. */
+    #untold = { recovered: true, lost: 0 };
     #beaten = 0;
-    #welcomed = null;
-    #attempt = 0;
-    #pulse = null;
-    #deadline = null;
-    #retry = null;
-    #clock = [];
+    /** A page that goes, and is not kept to come back to, takes what could come back with it: nobody should wait for this player. */
+    #unload = ({ persisted }) => persisted || this.close();
 
     constructor(url, options) {
         super();
-        this.#url = url;
         this.#options = options;
+        this.#connection = new Connection(url, options, {
+            hello: () => this.#hello(),
+            receive: (bytes) => this.#receive(bytes),
+            received: () => this.#received(),
+            beat: () => this.#beat(),
+            mayMove: () => this.#entering === null && this.#settling === null,
+            moving: () => this.#room?.suspend(),
+            lost: (loss) => this.#lost(loss),
+            secret: () => this.#session.secret,
+            due: (orders, most, isAnswerDue) => this.#due(orders, most, isAnswerDue),
+        });
         this.#link = {
             client: this,
-            send: (bytes) => this.#send(bytes),
-            unsent: () => this.#socket?.bufferedAmount ?? 0,
-            number: () => this.#number,
+            send: (bytes) => this.#connection.send(bytes),
+            keep: (bytes) => this.#keep(bytes),
+            unsent: () => this.#connection.unsent,
+            number: () => this.#session.number,
             leave: (room) => this.#leave(room),
         };
         this.id = "";
         this.name = options.name ?? "";
         this.server = "";
         this.state = "reconnecting";
-        this.ping = 0;
     }
 
     get room() {
         return this.#entering !== null && !this.#entering.isReturn ? null : this.#room;
     }
 
+    get transport() {
+        return this.#connection.transport;
+    }
+
+    get ping() {
+        return this.#clock.ping;
+    }
+
     get serverTime() {
-        if (this.#clock.length === 0) return Date.now();
-        const best = this.#clock.reduce((a, b) => (b.roundTrip < a.roundTrip ? b : a));
-        return performance.now() + best.ahead;
+        return this.#clock.now;
     }
 
     begin() {
         return new Promise((resolve, reject) => {
             this.#opening = { resolve, reject };
-            this.#dial();
+            this.#connection.dial();
         });
     }
 
@@ -112,8 +103,9 @@ export class Client extends Emitter {
         if (this.#room !== null) throw new GameError("GAME-004", "You are in a game already: leave it first.");
         const room = (this.#room = new Room(this.#link, gameId));
         await new Promise((resolve, reject) => {
-            this.#entering = { isReturn: false, resolve, reject };
-            this.#send(encodeMessage(Kind.JOIN_GAME, { gameId }));
+            this.#entering = { isReturn: false, isJoin: true, resolve, reject };
+            // While the connection moves this is lost, and the welcome sees to it.
+            if (this.#settling === null) this.#askIn(gameId);
         });
         return room;
     }
@@ -124,82 +116,95 @@ export class Client extends Emitter {
 
     // The connection, from its beginning to its end.
 
-    #dial() {
-        const Socket = this.#options.WebSocket ?? globalThis.WebSocket;
-        if (Socket === undefined) throw new Error("there is no WebSocket here: pass one as an option");
-        const socket = new Socket(this.#url, [SUBPROTOCOL]);
-        socket.binaryType = "arraybuffer";
-        this.#socket = socket;
-        this.#number = 0;
-        this.#welcomed = null;
-        this.#lastRefusal = null;
-        socket.onopen = () => socket === this.#socket && this.#hello();
-        socket.onmessage = ({ data }) => socket === this.#socket && this.#receive(data);
-        socket.onclose = ({ code, reason }) => socket === this.#socket && this.#lost(code, reason);
-        // A close follows every error; without a listener some runtimes would take it for uncaught.
-        socket.onerror = () => {};
-        this.#deadline = setTimeout(() => this.#abandon(ABNORMAL, "no answer"), WELCOME_WITHIN);
-    }
-
     #hello() {
-        if (this.#socket.protocol !== SUBPROTOCOL) {
-            this.#lastRefusal = new GameError("WS-001", `The server does not speak ${SUBPROTOCOL}.`);
-            this.#abandon(BROKEN_MESSAGE, "wrong subprotocol");
-            return;
-        }
+        this.#lastRefusal = null;
         const { name, token } = this.#options;
         const map = {};
         if (name !== undefined) map.name = name;
         if (token !== undefined) map.token = token;
-        this.#send(encodeMessage(Kind.HELLO, map));
+        const resume = this.#session.resume(this.#room?.position ?? null);
+        if (resume !== undefined) map.resume = resume;
+        return encodeMessage(Kind.HELLO, map);
     }
 
-    #welcome({ playerId, name, server }) {
+    #welcome(map) {
+        const { playerId, name, server } = map;
         if (typeof playerId !== "string" || typeof name !== "string") throw new WireError("a welcome has a playerId and a name");
+        if (this.#connection.isOpen) throw new WireError("a second welcome");
+        const isNew = playerId !== this.id;
+        this.#untold.lost += this.#session.welcomed(map, isNew);
         this.id = playerId;
         this.name = name;
         this.server = String(server ?? "");
-        if (this.#welcomed !== null) return;
-        clearTimeout(this.#deadline);
-        this.#welcomed = this.#heard = this.#pulsed = performance.now();
-        this.#pulse = setInterval(() => this.#beat(), PULSE);
-        this.#heartbeat();
-        if (this.#room !== null) {
-            this.#entering = { isReturn: true, formerId: this.#room.id, isByName: false };
-            this.#send(encodeMessage(Kind.JOIN_GAME, { gameId: this.#room.id }));
-        } else if (this.#opening !== null) {
-            this.state = "open";
-            this.#opening.resolve();
-            this.#opening = null;
+        this.#connection.welcomed();
+        const { recovered = false, resumed = null, gameId = null } = map;
+        if (!recovered && this.#opening === null) this.#untold.recovered = false;
+        // What was kept for a room is of no use to one that is joined anew.
+        if (gameId === null) this.#untold.lost += this.#session.drop();
+        for (const bytes of this.#session.kept) this.#connection.send(bytes);
+        this.#beaten = -Infinity;
+        if (this.#opening !== null) this.#opened();
+        else this.#resume({ resumed, recovered, gameId });
+    }
+
+    #opened() {
+        globalThis.addEventListener?.("pagehide", this.#unload);
+        this.state = "open";
+        this.#opening.resolve();
+        this.#opening = null;
+    }
+
+    /** Goes on where the connection was lost. `gameId` is the room that the server has this player in. */
+    #resume({ resumed, recovered, gameId }) {
+        const room = this.#room;
+        const how = { resumed };
+        const isElsewhere = gameId !== null && (room === null || !room.isKnown);
+        if (isElsewhere) this.#connection.send(encodeMessage(Kind.LEAVE_GAME, {}));
+        if (room === null || !room.isKnown) {
+            this.#settling = how;
+            if (!isElsewhere) this.#settled();
+        } else if (resumed === "delta") {
+            room.resume(recovered);
+            this.#settling = how;
+            if (!room.isRecounted) this.#settled();
         } else {
-            this.#returned({ sameRoom: false, sameSchema: false }, null);
+            const isJoin = gameId === null;
+            this.#entering = { isReturn: true, isJoin, formerId: room.id, isByName: false, how };
+            if (isJoin) {
+                room.beginAnew();
+                this.#askIn(room.id);
+            } else {
+                room.awaitSnapshot(recovered);
+            }
         }
     }
 
-    /** The socket is of no use any more: closes it, does not wait for it, and goes on as if it had closed. */
-    #abandon(code, reason) {
-        const socket = this.#socket;
-        this.#hangUp();
-        // A reason is at most 123 bytes, and a character of it up to three.
-        socket.close(code === ABNORMAL ? NORMAL : code, reason.slice(0, 40));
-        this.#lost(code, reason);
-    }
-
-    #hangUp() {
-        this.#socket = null;
-        clearTimeout(this.#deadline);
-        clearInterval(this.#pulse);
-    }
-
-    #lost(code, reason) {
-        this.#hangUp();
-        if (this.#opening !== null) {
-            this.state = "closed";
-            this.#opening.reject(this.#lastRefusal ?? new Error(`cannot connect to ${this.#url}: ${reason || code}`));
-            this.#opening = null;
+    /** What the server had to say of before is said. */
+    #settled() {
+        const room = this.#room;
+        const how = this.#settling;
+        this.#settling = null;
+        if (room?.isKnown) {
+            room.recounted();
+            this.#returned({ sameRoom: true, sameSchema: true, ...how }, room);
             return;
         }
-        if (code >= FINAL && code <= 4999) {
+        // Asked for while the connection moved.
+        if (this.#entering !== null) this.#askIn(room.id);
+        this.#returned({ ...NO_ROOM, ...how }, null);
+    }
+
+    #askIn(gameId) {
+        this.#connection.send(encodeMessage(Kind.JOIN_GAME, { gameId }));
+    }
+
+    #lost({ code, reason, refusal, mayTryAnother }) {
+        this.#settling = null;
+        if (this.#opening !== null) {
+            this.#failed({ code, reason, refusal, mayTryAnother });
+            return;
+        }
+        if (isFinal(code)) {
             this.#finish(code, reason);
             return;
         }
@@ -207,32 +212,36 @@ export class Client extends Emitter {
             this.#giveUpJoin(new Error(`the connection was lost: ${reason || code}`));
         this.#entering = null;
         this.#room?.suspend();
-        this.#comeBack(code, reason);
+        this.state = "reconnecting";
+        const { attempt, delay } = this.#connection.comeBack();
+        this.#tell("reconnecting", { attempt, delay, code, reason });
     }
 
-    #comeBack(code, reason) {
-        if (this.#welcomed !== null && performance.now() - this.#welcomed >= STABLE) this.#attempt = 0;
-        const bound = Math.min(LONGEST_DELAY, FIRST_BOUND * 2 ** this.#attempt);
-        const delay = SHORTEST_DELAY + Math.random() * (bound - SHORTEST_DELAY);
-        this.#attempt++;
-        this.state = "reconnecting";
-        this.#retry = setTimeout(() => this.#dial(), delay);
-        this.#tell("reconnecting", { attempt: this.#attempt, delay, code, reason });
+    /** The first connection has failed: the end, unless the server said nothing and there is another way to it. */
+    #failed({ code, reason, refusal, mayTryAnother }) {
+        if (mayTryAnother && this.#lastRefusal === null && !isFinal(code)) {
+            this.#connection.comeBack();
+            return;
+        }
+        this.state = "closed";
+        const error = this.#lastRefusal ?? refusal ?? new Error(`cannot connect to ${this.#connection.url}: ${reason || code}`);
+        this.#opening.reject(error);
+        this.#opening = null;
     }
 
     #returned(how, room) {
         this.state = "open";
-        room?.emit("reconnected", how);
-        this.emit("reconnected", how);
+        const told = { ...how, ...this.#untold };
+        this.#untold = { recovered: true, lost: 0 };
+        room?.emit("reconnected", told);
+        this.emit("reconnected", told);
     }
 
     #finish(code, reason) {
         if (this.state === "closed") return;
         this.state = "closed";
-        clearTimeout(this.#retry);
-        const socket = this.#socket;
-        this.#hangUp();
-        socket?.close(NORMAL);
+        globalThis.removeEventListener?.("pagehide", this.#unload);
+        this.#connection.close();
         if (this.#entering !== null && !this.#entering.isReturn) this.#giveUpJoin(this.#lastRefusal ?? new Error(reason));
         this.#entering = null;
         const room = this.#room;
@@ -243,28 +252,22 @@ export class Client extends Emitter {
 
     // Messages.
 
-    #send(bytes) {
-        if (this.#socket?.readyState === OPEN) this.#socket.send(bytes);
-    }
-
-    #receive(data) {
-        this.#heard = performance.now();
+    #receive(bytes) {
         try {
-            if (typeof data === "string") throw new WireError("text where binary is due");
-            this.#take(new Uint8Array(data));
+            if (bytes === null) throw new WireError("text where binary is due");
+            this.#take(bytes);
         } catch (error) {
             if (!(error instanceof WireError)) throw error;
-            this.#abandon(BROKEN_MESSAGE, error.message);
+            this.#room?.spoil();
+            this.#connection.abandon(BROKEN_MESSAGE, error.message);
         }
-        // A page in the background has slow timers, but its messages come in time.
-        this.#beat();
     }
 
     #take(bytes) {
         const { kind, number, map, reader } = openMessage(bytes);
         const room = this.#room;
         room?.measure(bytes.length, kind === Kind.GAME_STATE);
-        if (number !== null) this.#count(number);
+        if (number !== null) this.#session.count(number);
         switch (kind) {
             case Kind.WELCOME:
                 return this.#welcome(map);
@@ -276,7 +279,7 @@ export class Client extends Emitter {
                 return this.#refused(map);
             // Without a description, what comes is still of the room that was left.
             case Kind.GAME_STATE:
-                return room?.isDescribed && room.update(reader) && this.#entered(room);
+                return room?.isDescribed && room.update(reader);
             case Kind.PRIVATE:
                 return room?.isDescribed && room.updatePrivate(reader);
             case Kind.PLAYER_JOINED:
@@ -289,22 +292,31 @@ export class Client extends Emitter {
         }
     }
 
-    #count(number) {
-        if (number !== this.#number + 1) throw new WireError(`message ${number} after ${this.#number}`);
-        this.#number = number;
+    /** Says something that arrives once, even if the connection is lost meanwhile. Returns false if it cannot be promised. */
+    #keep(message) {
+        // A room that is joined anew may be another, and the rules may not have this player yet.
+        if (this.#entering?.isJoin) return false;
+        const bytes = this.#session.keep(message);
+        if (bytes === null) return false;
+        this.#connection.send(bytes);
+        return true;
     }
 
-    #entered(room) {
+    /** All that came together is read: with a room's first state the way into it ends, and who is there is known. */
+    #received() {
+        const room = this.#room;
         const entering = this.#entering;
+        if (entering === null || !room.isShown) return;
         this.#entering = null;
-        if (entering?.isReturn) this.#returned(room.resumed(entering.formerId), room);
-        else entering?.resolve();
+        if (entering.isReturn) this.#returned({ ...room.returned(entering.formerId), ...entering.how }, room);
+        else entering.resolve();
     }
 
     #refused({ code, message }) {
         if (typeof code !== "string" || typeof message !== "string") throw new WireError("an error has a code and a message");
+        if (code === UNKNOWN_SESSION) return;
         const error = (this.#lastRefusal = new GameError(code, message));
-        if (this.#entering !== null && !code.startsWith("INPUT-")) {
+        if (this.#entering?.isJoin && !code.startsWith("INPUT-")) {
             if (this.#entering.isReturn) this.#refusedReturn(error);
             else this.#giveUpJoin(error);
             return;
@@ -323,10 +335,11 @@ export class Client extends Emitter {
     /** A room that is gone is replaced by another one of its game; any other refusal ends it. */
     #refusedReturn(error) {
         const room = this.#room;
+        const { isByName, how } = this.#entering;
         const isGone = error.code === "GAME-001" || error.code === "GAME-006";
-        if (isGone && !this.#entering.isByName) {
+        if (isGone && !isByName) {
             this.#entering.isByName = true;
-            this.#send(encodeMessage(Kind.JOIN_GAME, { gameId: room.game }));
+            this.#askIn(room.game);
             return;
         }
         this.#entering = null;
@@ -334,17 +347,18 @@ export class Client extends Emitter {
         room.emit("error", error);
         this.emit("error", error);
         room.finish({ code: ROOM_CLOSED, reason: error.message });
-        this.#returned({ sameRoom: false, sameSchema: false }, null);
+        this.#returned({ ...NO_ROOM, ...how }, null);
     }
 
     #leave(room) {
         if (room !== this.#room) return;
-        this.#send(encodeMessage(Kind.LEAVE_GAME, {}));
+        // Without a connection this is lost, and the next welcome sees to it.
+        this.#connection.send(encodeMessage(Kind.LEAVE_GAME, {}));
         this.#room = null;
-        const isReturning = this.#entering !== null;
+        const entering = this.#entering;
         this.#entering = null;
         room.finish({ code: NORMAL, reason: "left" });
-        if (isReturning) this.#returned({ sameRoom: false, sameSchema: false }, null);
+        if (entering !== null) this.#returned({ ...NO_ROOM, ...entering.how }, null);
     }
 
     /** Tells the room and whoever listens to the client. */
@@ -356,30 +370,27 @@ export class Client extends Emitter {
     // Heartbeats and acknowledgements.
 
     #beat() {
-        if (this.#welcomed === null || this.#socket === null) return;
-        const now = performance.now();
-        // After a pause of the whole page (a lid closed, a tab frozen) what has come in meanwhile is still to be read.
-        if (now - this.#pulsed > SILENCE / 2) this.#heard = now;
-        this.#pulsed = now;
-        if (now - this.#heard > SILENCE) {
-            this.#abandon(ABNORMAL, "the server is silent");
-            return;
-        }
-        if (now - this.#beaten >= HEARTBEAT) this.#heartbeat();
+        if (performance.now() - this.#beaten >= HEARTBEAT) this.#connection.send(this.#heartbeat());
         this.#room?.acknowledgeLater();
     }
 
     #heartbeat() {
         this.#beaten = performance.now();
-        this.#send(encodeMessage(Kind.HEARTBEAT, { timestamp: this.#beaten }));
+        return encodeMessage(Kind.HEARTBEAT, { timestamp: this.#beaten });
     }
 
-    #answered({ timestamp, serverTime }) {
-        if (typeof timestamp !== "number" || typeof serverTime !== "number") throw new WireError("a heartbeat has two times");
-        const now = performance.now();
-        const roundTrip = Math.max(0, now - timestamp);
-        this.ping = this.ping === 0 ? roundTrip : this.ping + (roundTrip - this.ping) / 8;
-        this.#clock.push({ roundTrip, ahead: serverTime + roundTrip / 2 - now });
-        if (this.#clock.length > CLOCK_SAMPLES) this.#clock.shift();
+    #answered(map) {
+        this.#clock.heard(map);
+        if (map.received !== undefined) this.#session.confirm(map.received);
+        if (this.#settling !== null) this.#settled();
+    }
+
+    /** The messages of a poll: what the server is not known to have, the poll's own orders; and a heartbeat now and then. */
+    #due(orders, most, isAnswerDue) {
+        const kept = this.#session.keptWithin(most);
+        const due = [...kept, ...orders];
+        const isDue = isAnswerDue || kept.length > 0 || this.#settling !== null;
+        if (isDue || performance.now() - this.#beaten >= HEARTBEAT) due.push(this.#heartbeat());
+        return due;
     }
 }

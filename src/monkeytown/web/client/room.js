@@ -37,18 +37,21 @@ export class Room extends Emitter {
     #meter = new Meter();
     #inputs = 0;
     #acked = { at: 0, tick: -1, number: 0 };
-    /** Players of before a loss, who have left unless the server names them again. */
+    /** Players of before a loss, who have left unless the server names them again; null if it goes on from those that are known. */
     #missing = null;
     #sameSchema = true;
-    /** The connection was lost, and the server has not described the room anew. */
+    /** The connection was lost, and the server has neither gone on where it was nor described the room anew. */
     #isAway = false;
+    /** No delta can go on from the state: it was broken, or belongs to what this player was before the server began anew. */
+    #isStale = false;
     /** The state whose tables' listeners the new tables take over with their first state. */
     #replaced = null;
     /** This player had an entity before the room was described anew, and has not been told what it has now. */
     #hadEntity = false;
 
     /**
-     * @param link what the client lends its room: `client`, `send(bytes)`, `unsent()`, `number()` (of the newest numbered message), `leave(room)`
+     * @param link what the client lends its room: `client`, `send(bytes)`, `keep(bytes)` (which arrives once, or is refused), `unsent()`,
+     * `number()` (of the newest numbered message read), `leave(room)`
      * @param {string} gameId
      */
     constructor(link, gameId) {
@@ -103,21 +106,27 @@ export class Room extends Emitter {
     }
 
     input(fields) {
-        if (!this.#isLive() || (this.#layout.isPacked && this.#link.unsent() > STALLED)) return 0;
-        const message = this.#layout.pack(fields, this.#inputs + 1, this.#state.tick);
+        if (!this.open || !this.isKnown) return 0;
+        return this.#layout.isPacked ? this.#steer(fields) : this.#act(fields);
+    }
+
+    /** Only the newest input matters, so one that cannot go now is dropped. */
+    #steer(fields) {
+        if (!this.#isLive() || this.#link.unsent() > STALLED) return 0;
+        this.#link.send(this.#layout.pack(fields, this.#inputs + 1, this.#state.tick));
+        this.#carriedAck();
         this.#inputs++;
-        this.#link.send(message);
-        if (this.#layout.isPacked) {
-            this.#carriedAck();
-            this.#prediction?.sent(this.#inputs, fields, performance.now());
-        }
+        this.#prediction?.sent(this.#inputs, fields, performance.now());
         return this.#inputs;
     }
 
+    /** Every action counts, so one that cannot go now is kept. */
+    #act(fields) {
+        return this.#link.keep(this.#layout.pack(fields, this.#inputs + 1, this.#state.tick)) ? ++this.#inputs : 0;
+    }
+
     chat(text) {
-        if (!this.#isLive()) return false;
-        this.#link.send(encodeMessage(Kind.CHAT_MESSAGE, { text: String(text) }));
-        return true;
+        return this.open && this.isKnown && this.#link.keep(encodeMessage(Kind.CHAT_MESSAGE, { text: String(text) }));
     }
 
     leave() {
@@ -142,18 +151,60 @@ export class Room extends Emitter {
 
     /** Whether the state is in and the connection is there. */
     #isLive() {
-        return this.open && !this.#isAway && this.#state !== null && this.#state.ready && this.client.state === "open";
+        return this.open && this.isShown && this.client.state === "open";
     }
 
-    /** Whether the server has said what the room is, since this player joined it (again). */
+    /** Whether the server has ever said what the room is. */
+    get isKnown() {
+        return this.#state !== null;
+    }
+
+    /** Whether what the server has said of the room holds: not after a loss, until it goes on. */
     get isDescribed() {
-        return this.#state !== null && !this.#isAway;
+        return this.isKnown && !this.#isAway;
+    }
+
+    /** The room and the newest state, if deltas can go on from there; otherwise null. */
+    get position() {
+        if (!this.isKnown || this.#isStale || !this.#state.ready) return null;
+        return { gameId: this.id, epoch: this.epoch, tick: this.tick };
+    }
+
+    /** What came in has broken the state. */
+    spoil() {
+        this.#isStale = true;
     }
 
     /** The connection is lost; the room waits for a new one. */
     suspend() {
         this.#isAway = true;
-        this.#missing ??= new Map(this.players);
+    }
+
+    /** The connection is back, and the next state continues from the newest one here. As to `recovered` see below. */
+    resume(recovered) {
+        if (this.position === null) throw new WireError("there is no state to continue from");
+        if (!recovered) this.#forgetPlayers();
+        this.#isAway = false;
+        this.#acknowledge();
+    }
+
+    /** The connection is back; a description and a snapshot follow. If not all messages were `recovered`, everybody in the room is named again. */
+    awaitSnapshot(recovered) {
+        this.#isStale = true;
+        if (!recovered) this.#forgetPlayers();
+    }
+
+    /** The connection is back, but this player is to join again. */
+    beginAnew() {
+        this.#isStale = true;
+        this.#inputs = 0;
+        this.#state.inputSeen = 0;
+        this.#forgetPlayers();
+    }
+
+    #forgetPlayers() {
+        this.#missing ??= new Map();
+        for (const [id, player] of this.players) this.#missing.set(id, player);
         this.players.clear();
     }
 
@@ -174,11 +225,8 @@ export class Room extends Emitter {
         const schema = checkSchema(map);
         const former = this.#state;
         this.#hadEntity ||= former !== null && former.entity !== null;
-        // A room that is only shown in another way goes on counting inputs; one that was joined (again) begins.
-        const goesOn = former !== null && !this.#isAway;
-        const inputSeen = goesOn ? former.inputSeen : 0;
-        if (!goesOn) this.#inputs = 0;
-        this.#isAway = false;
+        const inputSeen = former?.inputSeen ?? 0;
+        this.#isAway = this.#isStale = false;
         this.id = schema.gameId;
         this.game = schema.game;
         this.#sameSchema = former !== null && former.schema.hash === schema.hash;
@@ -197,10 +245,14 @@ export class Room extends Emitter {
         this.#layout = new InputLayout(schema.input);
     }
 
-    /** Applies a `game_state`. Returns true if it was the first since this player joined (again). */
+    /** Whether a state has come since the room was described (anew). */
+    get isShown() {
+        return this.isDescribed && this.#state.ready;
+    }
+
+    /** Applies a `game_state`. */
     update(reader) {
         const state = this.#state;
-        const isFirst = !state.ready;
         const { epoch } = state;
         const snapshot = state.apply(reader);
         if (epoch !== state.epoch) this.#playback.reset();
@@ -210,7 +262,6 @@ export class Room extends Emitter {
         else this.acknowledgeLater();
         this.#notify();
         this.emit("state", { tick: state.tick, snapshot, bytes: reader.end });
-        return isFirst;
     }
 
     #notify() {
@@ -223,10 +274,20 @@ export class Room extends Emitter {
         }
     }
 
-    /** Says who of before the loss has not come back, and returns how the room has. */
-    resumed(formerId) {
+    /** Whether it is not known yet who of before the loss is still there. */
+    get isRecounted() {
+        return this.#missing !== null;
+    }
+
+    /** Everybody who is there has been named: says who is not there any more. */
+    recounted() {
         for (const [id, player] of this.#missing ?? []) if (!this.players.has(id)) this.emit("playerLeft", player);
         this.#missing = null;
+    }
+
+    /** Returns how the room has come back. */
+    returned(formerId) {
+        this.recounted();
         return { sameRoom: this.id === formerId, sameSchema: this.#sameSchema };
     }
 
@@ -250,16 +311,18 @@ export class Room extends Emitter {
 
     #joined({ id, name }) {
         if (typeof id !== "string" || typeof name !== "string") throw new WireError("player_joined has an id and a name");
+        const isNew = !this.players.has(id) && !this.#missing?.has(id);
         const player = { id, name };
         this.players.set(id, player);
-        if (!this.#missing?.has(id)) this.emit("playerJoined", player);
+        if (isNew) this.emit("playerJoined", player);
     }
 
     #left({ playerId }) {
         if (typeof playerId !== "string") throw new WireError("player_left has a playerId");
-        const player = this.players.get(playerId);
+        const player = this.players.get(playerId) ?? this.#missing?.get(playerId);
         if (player === undefined) return;
         this.players.delete(playerId);
+        this.#missing?.delete(playerId);
         this.emit("playerLeft", player);
     }
 
@@ -277,7 +340,7 @@ export class Room extends Emitter {
 
     /** Acknowledges what is new, unless that was done a moment ago. */
     acknowledgeLater() {
-        if (!this.isDescribed || !this.#state.ready) return;
+        if (!this.isShown) return;
         const isNew = this.#acked.tick !== this.#state.tick || this.#acked.number !== this.#link.number();
         if (isNew && performance.now() - this.#acked.at >= ACK_EVERY) this.#acknowledge();
     }

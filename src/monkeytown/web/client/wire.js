@@ -22,6 +22,8 @@ export const Kind = Object.freeze({
     CHAT_MESSAGE: 0x05,
     HEARTBEAT: 0x06,
     ACK: 0x07,
+    NUMBERED: 0x08,
+    POLL: 0x09,
     WELCOME: 0x41,
     SCHEMA: 0x42,
     GAME_STATE: 0x43,
@@ -31,15 +33,25 @@ export const Kind = Object.freeze({
     GAME_EVENT: 0x47,
     ERROR: 0x48,
     SERVER_HEARTBEAT: 0x49,
+    CLOSE: 0x4a,
 });
 
-const NUMBERED = new Set([Kind.PLAYER_JOINED, Kind.PLAYER_LEFT, Kind.GAME_EVENT, Kind.ERROR]);
+const ARE_NUMBERED = new Set([Kind.PLAYER_JOINED, Kind.PLAYER_LEFT, Kind.GAME_EVENT, Kind.ERROR]);
 
 /** A message of a kind and a map. @returns {Uint8Array} */
 export function encodeMessage(kind, map) {
     const writer = new Writer();
     writer.u8(kind);
     encodeInto(writer, map);
+    return writer.finish();
+}
+
+/** A numbered message of the client, around a whole message. @returns {Uint8Array} */
+export function encodeNumbered(number, message) {
+    const writer = new Writer(message.length + 6);
+    writer.u8(Kind.NUMBERED);
+    writer.varint(number);
+    writer.raw(message);
     return writer.finish();
 }
 
@@ -62,8 +74,8 @@ export function encodeAck(epoch, tick, number) {
 export function openMessage(bytes) {
     const reader = new Reader(bytes);
     const kind = reader.u8();
-    const hasMap = kind >= Kind.WELCOME && kind <= Kind.SERVER_HEARTBEAT && kind !== Kind.GAME_STATE && kind !== Kind.PRIVATE;
+    const hasMap = kind >= Kind.WELCOME && kind <= Kind.CLOSE && kind !== Kind.GAME_STATE && kind !== Kind.PRIVATE;
     if (!hasMap) return { kind, number: null, map: null, reader };
-    const number = NUMBERED.has(kind) ? reader.varint() : null;
+    const number = ARE_NUMBERED.has(kind) ? reader.varint() : null;
     return { kind, number, map: decodeMap(reader), reader };
 }

@@ -5,7 +5,7 @@
  */
 import { connect, GameError } from "/web/monkeytown.js";
 import { element, write } from "./dom.js";
-import { toastError } from "./toast.js";
+import { toast, toastError } from "./toast.js";
 
 const FIRST_WAIT = 700; // milliseconds before a first connection is tried again
 const LONGEST_WAIT = 5000;
@@ -84,8 +84,9 @@ function watch(room, banner, show) {
         show("waiting", "reconnecting");
         banner.wait(attempt > 1 ? `Connection lost. Coming back, attempt ${attempt}…` : "Connection lost. Coming back…");
     });
-    room.on("reconnected", ({ sameSchema }) => {
+    room.on("reconnected", ({ sameSchema, lost }) => {
         if (!sameSchema) location.reload(); // another version of the game: its tables are others
+        if (lost > 0) toast("You were away for too long: what you did last may not have arrived.");
         show("open", "live");
         banner.clear();
     });
