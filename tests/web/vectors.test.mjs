@@ -16,6 +16,7 @@ import {
     decode,
     encodeAck,
     encodeMessage,
+    encodeNumbered,
     openMessage,
 } from "../../src/monkeytown/web/client/wire.js";
 import { connected, fakeNetwork } from "./server.mjs";
@@ -169,6 +170,11 @@ for (const { name, messages } of documents.filter((document) => document.message
                 // This client refuses states of such ticks, so it never acknowledges one.
                 if (!Number.isSafeInteger(body.tick)) continue;
                 assert.equal(hexOf(encodeAck(body.epoch, body.tick, body.number)), hex);
+                continue;
+            }
+            if (kind === "numbered") {
+                const inner = encodeMessage(Kind[body.name.toUpperCase()], body.body);
+                assert.equal(hexOf(encodeNumbered(body.number, inner)), hex);
                 continue;
             }
             // Keys may come in any order; encoded in the order of the frame they must give the frame.
