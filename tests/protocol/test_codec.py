@@ -170,21 +170,31 @@ class TestNumbered:
         assert codec.decode(data) == Numbered(number, message)
 
     @pytest.mark.parametrize(
-        "data",
-        [
-            b"\x08",
-            b"\x08\x80",
-            b"\x08\x01",
-            b"\x08\x01\x08\x02" + binary("chat_message", {"text": "hi"}),
-            b"\x08\x00" + binary("chat_message", {"text": "hi"}),
-            b"\x08\x01" + binary("heartbeat", {"timestamp": 1}),
-            b"\x08\x01\x07\x01\x01\x01",
-            b"\x08\x01" + binary("hello", {}),
-        ],
+        "data", [b"\x08", b"\x08\x80", b"\x08\x00" + binary("chat_message", {"text": "hi"})]
     )
-    def test_what_is_not_numbered_is_refused_in_binary(self, data: bytes) -> None:
+    def test_a_number_that_is_none_is_refused(self, data: bytes) -> None:
         with pytest.raises(Refusal, match="WS-003"):
             BINARY.decode(data)
+
+    @pytest.mark.parametrize(
+        ("inner", "code"),
+        [
+            (b"", "WS-003"),
+            (b"\x08\x02" + binary("chat_message", {"text": "hi"}), "WS-003"),
+            (binary("heartbeat", {"timestamp": 1}), "WS-003"),
+            (b"\x07\x01\x01\x01", "WS-003"),
+            (binary("hello", {}), "WS-003"),
+            (binary("chat_message", {"text": 5}), "WS-003"),
+            (binary("player_input", [1]), "INPUT-001"),
+            (b"\x3f\x80", "WS-005"),
+        ],
+    )
+    def test_what_cannot_be_read_has_a_number_all_the_same(self, inner: bytes, code: str) -> None:
+        message = BINARY.decode(b"\x08\x01" + inner)
+        assert isinstance(message, Numbered)
+        assert message.number == 1
+        assert isinstance(message.message, Refusal)
+        assert message.message.code == code
 
     @pytest.mark.parametrize(
         "data",
@@ -193,12 +203,25 @@ class TestNumbered:
             b'{"type": "chat_message", "seq": -1, "payload": {"text": "hi"}}',
             b'{"type": "chat_message", "seq": 4294967296, "payload": {"text": "hi"}}',
             b'{"type": "chat_message", "seq": "1", "payload": {"text": "hi"}}',
-            b'{"type": "heartbeat", "seq": 1, "payload": {"timestamp": 1}}',
         ],
     )
-    def test_what_is_not_numbered_is_refused_in_json(self, data: bytes) -> None:
+    def test_a_number_that_is_none_is_refused_in_json(self, data: bytes) -> None:
         with pytest.raises(Refusal, match="WS-003"):
             JSON.decode(data)
+
+    @pytest.mark.parametrize(
+        ("data", "code"),
+        [
+            (b'{"type": "heartbeat", "seq": 1, "payload": {"timestamp": 1}}', "WS-003"),
+            (b'{"type": "chat_message", "seq": 1, "payload": {"text": 1}}', "WS-003"),
+            (b'{"type": "dance", "seq": 1}', "WS-005"),
+        ],
+    )
+    def test_what_cannot_be_read_has_a_number_in_json_too(self, data: bytes, code: str) -> None:
+        message = JSON.decode(data)
+        assert isinstance(message, Numbered)
+        assert isinstance(message.message, Refusal)
+        assert message.message.code == code
 
     @pytest.mark.parametrize("name", ["numbered", "poll"])
     def test_what_only_the_binary_form_has_is_unknown_in_json(self, name: str) -> None:

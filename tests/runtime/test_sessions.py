@@ -367,6 +367,31 @@ class TestStreams:
         ada.say("player_input", seq=1, action={"do": "no"})
         assert ada.errors == ["GAME-100"]
 
+    def test_what_makes_no_sense_was_taken_as_well(self, client: Make) -> None:
+        ada = client()
+        hosted = ada.join("turns")
+        ada.session.receive(b'{"type": "chat_message", "seq": 1, "payload": {"text": 5}}')
+        ada.say("player_input", seq=2, action={"do": "up"})
+        assert ada.errors == ["WS-003"]
+        assert hosted.room.game.dot.x == 1  # type: ignore[attr-defined]
+
+    def test_what_was_to_be_said_while_away_is_no_flood(self, client: Make, clock: Clock) -> None:
+        ada, bob = client(), client()
+        ada.join("turns")
+        bob.join("turns")
+        ada.lose()
+        clock.run(40)
+        back = come_back(ada, client)
+        for seq in range(1, 46):
+            back.say("chat_message", seq=seq, text=f"{seq}")
+        said = [event["data"]["text"] for event in bob.got("game_event")]
+        assert said == [str(seq) for seq in range(1, 46)]  # one a second, and a burst of five
+        assert back.closed is None
+        for seq in range(46, 60):
+            back.say("chat_message", seq=seq, text="too many")
+        assert set(back.errors) == {"INPUT-005"}
+        assert back.closed is None
+
     @pytest.mark.parametrize("trial", range(50))
     def test_nothing_is_lost_doubled_or_out_of_order(self, client: Make, clock: Clock, trial: int) -> None:
         """A player and a connection that is cut at any moment, with whatever was under way lost in both directions."""

@@ -90,8 +90,14 @@ def _encode(text: str, schema: Schema | None) -> bytes:
         raise StartError(f"a {kind} is made from a room's tables, not from JSON")
     message = JSON.decode(text.encode())
     if isinstance(message, Numbered):
-        return messages.encode_numbered(message.number, _packed(message.message, schema))
+        return messages.encode_numbered(message.number, _packed(_readable(message), schema))
     return _packed(message, schema)
+
+
+def _readable(numbered: Numbered) -> ClientMessage:
+    if isinstance(numbered.message, Refusal):
+        raise numbered.message
+    return numbered.message
 
 
 def _packed(message: ClientMessage, schema: Schema | None) -> bytes:
@@ -157,7 +163,7 @@ class _Decoder:
         message = BINARY.decode(data)
         numbered = {}
         if isinstance(message, Numbered):
-            numbered, message = {"seq": message.number}, message.message
+            numbered, message = {"seq": message.number}, _readable(message)
         name = next(name for name, (_, shape) in FROM_CLIENT.items() if shape is type(message))
         payload = {key: value for key, value in msgspec.to_builtins(message).items() if value is not None}
         return {"type": name, **numbered, "payload": payload}

@@ -7,6 +7,7 @@ goes to the compiled queue: neither passes here.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import isfinite
 from typing import Any, Final, NoReturn, Protocol
 
@@ -118,9 +119,7 @@ class Binary:
         except WireError as error:
             _refuse("numbered message", error)
         inner = body[len(body) - reader.remaining :]
-        if inner[:1] == NUMBERED_KIND:
-            raise Refusal("A numbered message holds another one.", "WS-003")
-        return _numbered(number, self.decode(inner))
+        return _numbered(number, lambda: self.decode(b"" if inner[:1] == NUMBERED_KIND else inner))
 
 
 class Json:
@@ -143,6 +142,11 @@ class Json:
             envelope = self._envelope.decode(data)
         except _UNREADABLE as error:
             _refuse("message", error)
+        if envelope.seq is None:
+            return self._message(envelope)
+        return _numbered(envelope.seq, lambda: self._message(envelope))
+
+    def _message(self, envelope: _Envelope) -> ClientMessage:
         if envelope.type not in self._decoders:
             raise Refusal(f"There is no message of type {envelope.type[:32]!r}.", "WS-005")
         try:
@@ -153,7 +157,7 @@ class Json:
             _refuse(envelope.type, error)
         if isinstance(message, PlayerInput):
             checked_action(message.action)
-        return message if envelope.seq is None else _numbered(envelope.seq, message)
+        return message
 
     def encode(self, kind: str, payload: object, number: int | None = None) -> bytes:
         if isinstance(payload, msgspec.Raw):
@@ -203,11 +207,16 @@ def _check(value: object, depth: int) -> None:
         raise ValueError(f"it holds a {type(value).__name__}")
 
 
-def _numbered(number: int, message: ClientMessage) -> Numbered:
-    if not isinstance(message, ChatMessage | PlayerInput | JoinGame | LeaveGame):
-        raise Refusal("A message of this kind is not numbered.", "WS-003")
+def _numbered(number: int, read: Callable[[], ClientMessage]) -> Numbered:
+    """A message with its number. What cannot be read counts as well: it would be sent again for ever."""
     if not 1 <= number <= _LAST_NUMBER:
         raise Refusal("Messages are numbered from 1.", "WS-003")
+    try:
+        message = read()
+    except Refusal as refusal:
+        return Numbered(number, refusal)
+    if not isinstance(message, ChatMessage | PlayerInput | JoinGame | LeaveGame):
+        return Numbered(number, Refusal("A message of this kind is not numbered.", "WS-003"))
     return Numbered(number, message)
 
 

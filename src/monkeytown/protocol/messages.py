@@ -10,6 +10,8 @@ from typing import Annotated, Any, TypeAlias
 
 from msgspec import Meta, Struct
 
+from monkeytown.errors import Refusal
+
 __all__ = [
     "FROM_CLIENT",
     "FROM_SERVER",
@@ -95,10 +97,10 @@ class Ack(Message):
 
 
 class Numbered(Message):
-    """A message that the client sends until it hears that it was taken."""
+    """A message that the client sends until it hears that it was taken. One that makes no sense is taken as well."""
 
     number: Annotated[int, Meta(ge=1, le=2**32 - 1)]
-    message: ChatMessage | PlayerInput | JoinGame | LeaveGame
+    message: ChatMessage | PlayerInput | JoinGame | LeaveGame | Refusal
 
 
 class Poll(Message):

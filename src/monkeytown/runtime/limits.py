@@ -92,19 +92,27 @@ class Limits(BaseModel):
 class TokenBucket:
     """A rate with a burst. `take` says whether one more is within it; `flooded`, whether dropping is not enough."""
 
-    __slots__ = ("_at", "_burst", "_level", "_rate")
+    __slots__ = ("_at", "_burst", "_credit", "_level", "_rate")
 
     def __init__(self, rate: float, burst: float, now: float) -> None:
         self._rate = rate
         self._burst = burst
         self._level = burst
+        self._credit = 0.0
         self._at = now
 
     def take(self, now: float) -> bool:
         """Counts one. What comes over the rate is counted as well: a flood digs itself in."""
         self._level = min(self._burst, self._level + (now - self._at) * self._rate) - 1
         self._at = now
+        if self._level < 0 and self._credit >= 1:
+            self._credit -= 1
+            self._level += 1
         return self._level >= 0
+
+    def make_up_for(self, seconds: float, most: float) -> None:
+        """In so much time nothing could be counted: what the rate allows in it may come at once, `most` at most."""
+        self._credit = min(most, seconds * self._rate)
 
     @property
     def flooded(self) -> bool:

@@ -39,6 +39,8 @@ PACKED_INPUT = b"\x04"
 TOLD_PER_SECOND, TOLD_AT_ONCE = 2.0, 10.0
 # Messages that make no sense, a second; a client that sends many more does not speak our protocol.
 MALFORMED_PER_SECOND, MALFORMED_AT_ONCE = 0.5, 10.0
+# Of what was not said while there was no connection: as many as our clients keep.
+MADE_UP_FOR = 256.0
 
 
 class Requests:
@@ -66,16 +68,18 @@ class Requests:
                 raise Refusal(code="GAME-003")
             message = link.codec.decode(data)
         except Refusal as refusal:
-            self._malformed.take(self._now())
-            if self._malformed.flooded:
-                session.end(CloseCode.MALFORMED)
-            else:
-                session.error(refusal.code, refusal.message)
+            self._unreadable(refusal)
             return
         try:
             self._handle(link, message)
         except Refusal as refusal:
             session.error(refusal.code, refusal.message)
+
+    def was_away(self, seconds: float) -> None:
+        """The client had no connection for so long, and now says what it would have said."""
+        for bucket in (self._chat, self._inputs):
+            if bucket is not None:
+                bucket.make_up_for(seconds, MADE_UP_FOR)
 
     def may_complain(self) -> bool:
         """Whether the client is to be told of what it can cause many times a second."""
@@ -86,11 +90,11 @@ class Requests:
         rate = tick_rate * self._limits.inputs_per_tick or self._limits.actions_per_second
         self._inputs = TokenBucket(rate, max(rate, 1.0), self._now())
 
-    def _handle(self, link: Link, message: ClientMessage) -> None:
+    def _handle(self, link: Link, message: ClientMessage, *, numbered: bool = False) -> None:
         session = self._session
         match message:
             case PlayerInput():
-                self._act(link, message)
+                self._act(link, message, numbered)
             case Ack():
                 if not link.acknowledge(message.epoch, message.tick, message.number):
                     session.complain("WS-010")
@@ -99,10 +103,14 @@ class Requests:
                 session.say("heartbeat", reply)
                 link.flush()
             case Numbered():
-                if self._is_next(message.number):
-                    self._handle(link, message.message)
+                if not self._is_next(message.number):
+                    return
+                if isinstance(message.message, Refusal):
+                    self._unreadable(message.message)
+                else:
+                    self._handle(link, message.message, numbered=True)
             case ChatMessage():
-                self._chat_with_all(message.text)
+                self._chat_with_all(message.text, numbered)
             case Hello():
                 session.hello(link, message)
                 link.flush()
@@ -113,6 +121,13 @@ class Requests:
             case Poll():
                 raise Refusal(code="WS-005")
 
+    def _unreadable(self, refusal: Refusal) -> None:
+        self._malformed.take(self._now())
+        if self._malformed.flooded:
+            self._session.end(CloseCode.MALFORMED)
+        else:
+            self._session.error(refusal.code, refusal.message)
+
     def _is_next(self, number: int) -> bool:
         """Whether a numbered message is to be handled; it is not if it was, even if it asked in vain."""
         if number > self.received + 1:
@@ -122,16 +137,20 @@ class Requests:
         self.received = number
         return True
 
-    def _act(self, link: Link, message: PlayerInput) -> None:
+    def _too_many(self, bucket: TokenBucket, code: str, numbered: bool) -> None:
+        """Whoever sends again what was kept while it was away is refused, but not sent away for it."""
+        if bucket.flooded and not numbered:
+            self._session.end(CloseCode.FLOODING)
+        else:
+            self._session.complain(code)
+
+    def _act(self, link: Link, message: PlayerInput, numbered: bool) -> None:
         session = self._session
         hosted = session.hosted
         if hosted is None or self._inputs is None:
             raise Refusal(code="GAME-003")
         if not self._inputs.take(self._now()):
-            if self._inputs.flooded:
-                session.end(CloseCode.FLOODING)
-            else:
-                session.complain("INPUT-003")
+            self._too_many(self._inputs, "INPUT-003", numbered)
             return
         if message.tick:
             link.acknowledge(None, message.tick, 0)
@@ -141,7 +160,7 @@ class Requests:
             link.seen(message.number)
         hosted.disturbed()
 
-    def _chat_with_all(self, text: str) -> None:
+    def _chat_with_all(self, text: str, numbered: bool) -> None:
         session = self._session
         hosted = session.hosted
         if hosted is None:
@@ -151,10 +170,7 @@ class Requests:
                 f"A chat message has at most {self._limits.chat_characters} characters.", "INPUT-004"
             )
         if not self._chat.take(self._now()):
-            if self._chat.flooded:
-                session.end(CloseCode.FLOODING)
-            else:
-                session.complain("INPUT-005")
+            self._too_many(self._chat, "INPUT-005", numbered)
             return
         hosted.advance()
         hosted.room.chat(session.id, text)

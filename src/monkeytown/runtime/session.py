@@ -56,6 +56,8 @@ class Session:
         self._outbox = Outbox()
         self._welcomed: float | None = None
         """When its link was last welcomed."""
+        self._lost = 0.0
+        """When it lost the link before."""
         self._ended = False
         self._dismissed: tuple[int, str] | None = None
         """How the game ended it while nobody was there to be told."""
@@ -153,6 +155,8 @@ class Session:
     def _move_to(self, link: Link) -> None:
         """From now on this link is its own. The one before gets the session that the new one had begun with, and ends."""
         newcomer, former = link.session, self._link
+        if former is None:
+            self._requests.was_away(self._sessions.now() - self._lost)
         newcomer._link, newcomer._ended = former, True
         link.session, self._link = self, link
         self.said_something = True
@@ -222,7 +226,7 @@ class Session:
     def _let_go(self, link: Link) -> None:
         self.confirm()
         self.prune()
-        self._link = None
+        self._link, self._lost = None, self._sessions.now()
         if self.hosted is not None:
             link.leave()
 
