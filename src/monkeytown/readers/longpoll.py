@@ -84,12 +84,11 @@ class Polls:
             self.metrics.refused["WS-008"] += 1
             return Refused(HTTPStatus.TOO_MANY_REQUESTS, "WS-008")
         link = PollLink(self, address)
-        self._addresses.enter(address)
-        self.metrics.connections += 1
-        link.token = b""
         content = link.begin(messages)
         link.token = _hash(link.session.secret.token)
         self._links[link.token] = link
+        self._addresses.enter(address)
+        self.metrics.connections += 1
         if link.closed is not None:
             self._forget(link)
         return content

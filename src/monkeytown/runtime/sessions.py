@@ -6,7 +6,8 @@ Knows players' ids and time; does not know messages or connections.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from monkeytown.runtime.limits import Limits
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Sessions"]
 
+# A sweep must not hold up a tick. Who comes back too late is refused even if it was not yet swept, and who is told
+# something is pruned anyway.
+EXPIRED_AT_ONCE, PRUNED_AT_ONCE = 50, 250
+
 
 class Sessions:
     """Sessions by their player's id, from their first welcome until they are over."""
@@ -30,6 +35,7 @@ class Sessions:
         self._known: dict[str, Session] = {}
         self._away: dict[Session, float] = {}
         """Until when those without a connection are kept; who has been away for longest comes first."""
+        self._to_prune: Iterator[Session] = iter(())
 
     def __len__(self) -> int:
         return len(self._known)
@@ -79,8 +85,12 @@ class Sessions:
 
     def sweep(self, now: float) -> None:
         """Ends those that have been away for too long; to be called now and then."""
-        for session, until in list(self._away.items()):
-            if now >= until:
-                session.expire()
-        for session in list(self._known.values()):
+        over = (session for session, until in self._away.items() if now >= until)
+        for session in list(islice(over, EXPIRED_AT_ONCE)):
+            session.expire()
+        for _ in range(PRUNED_AT_ONCE):
+            session = next(self._to_prune, None)
+            if session is None:
+                self._to_prune = iter(tuple(self._known.values()))
+                break
             session.prune()
