@@ -89,8 +89,8 @@ class Sessions:
         for session in list(islice(over, EXPIRED_AT_ONCE)):
             session.expire()
         for _ in range(PRUNED_AT_ONCE):
-            session = next(self._to_prune, None)
-            if session is None:
+            known = next(self._to_prune, None)
+            if known is None:
                 self._to_prune = iter(tuple(self._known.values()))
                 break
-            session.prune()
+            known.prune()
