@@ -288,11 +288,10 @@ class PollLink:
             hosted.audiences.append(audience)
         audience.links.add(self)
         self._seat = hosted, audience, member
-        self._position, self._private_base = position, None
+        self._begin_at(position)
         if position is not None:
             self._highest_tick = max(self._highest_tick, position.tick)
-        self._received_input, self._told_input = member.input, 0
-        self._state_due = 0.0
+        self._received_input = member.input
         limits, room = self._polls.limits, hosted.room
         rate = room.tick_rate * limits.inputs_per_tick or limits.actions_per_second
         self._inputs = TokenBucket(rate, max(rate, 1.0), self._polls.now())
@@ -301,13 +300,18 @@ class PollLink:
         if self._seat is None:
             return
         hosted, audience, _ = self._seat
-        self._seat = None
-        self._position = self._private_base = self._inputs = None
-        if self._answer is not None:  # which has a state of the room that was left
-            self._answer = self._answer._replace(position=None, private_base=None)
+        self._seat = self._inputs = None
+        self._begin_at(None)
         audience.links.discard(self)
         if not audience.links and audience in hosted.audiences:
             hosted.retire(audience)
+
+    def _begin_at(self, position: Position | None) -> None:
+        """Where the client is in a room that it enters, whatever it had of the one before."""
+        self._position, self._private_base, self._told_input = position, None, 0
+        self._state_due = 0.0
+        if self._answer is not None:
+            self._answer = self._answer._replace(position=position, private_base=None, input=0)
 
     def acknowledge(self, epoch: int | None, tick: int, number: int) -> bool:
         if number > self._sent_number or tick > self._highest_tick:
