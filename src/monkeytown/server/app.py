@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import importlib.util
 import signal
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Generator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING
 
 import structlog
 import uvicorn
 import uvloop
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
 
 from monkeytown.errors import SchemaError, StartError
 from monkeytown.game import Game
@@ -36,11 +39,14 @@ from monkeytown.schema import Schema
 from monkeytown.server import web
 from monkeytown.server.headers import HEADERS
 from monkeytown.server.health import Health
-from monkeytown.server.http import guarded
+from monkeytown.server.http import guarded, guarded_websocket
 from monkeytown.server.logs import configure
 from monkeytown.server.metrics import MetricsPage, ServerCollector
 from monkeytown.server.poll import PollEndpoint
 from monkeytown.server.settings import Settings
+
+if TYPE_CHECKING:
+    from monkeytown.readers.socketio import EventFront
 
 __all__ = ["RunningServer", "application", "running", "serve"]
 
@@ -62,6 +68,7 @@ class RunningServer:
         sessions: Sessions,
         front: Front,
         polls: Polls,
+        events: EventFront | None,
     ) -> None:
         self.host: str = settings.host
         self.port: int = sock.getsockname()[1]
@@ -72,6 +79,8 @@ class RunningServer:
         self.sessions = sessions
         self.front = front
         self.polls = polls
+        self.events = events
+        """The Socket.IO front, if there is one."""
 
     @property
     def metrics(self) -> Metrics:
@@ -86,7 +95,10 @@ class _Server(uvicorn.Server):
     """uvicorn's server, told to say goodbye to the players first and to exit with 0."""
 
     def __init__(
-        self, config: uvicorn.Config, started: Callable[[], None], stopping: Callable[[], None]
+        self,
+        config: uvicorn.Config,
+        started: Callable[[], None],
+        stopping: Callable[[], Coroutine[None, None, None]],
     ) -> None:
         super().__init__(config)
         self._on_start = started
@@ -100,7 +112,7 @@ class _Server(uvicorn.Server):
         self.up.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._on_stop()
+        await self._on_stop()
         await super().shutdown(sockets)
 
     @contextmanager
@@ -235,20 +247,25 @@ def _build(
         send_threads=settings.send_threads,
     )
     polls = Polls(sessions, settings, addresses=addresses)
-    shortest = min(settings.first_message_seconds, settings.silence_seconds, settings.stalled_seconds)
-    sweeper = Sweeper(
-        min(1.0, shortest / 4), (front.sweep, polls.sweep, sessions.sweep, lambda now: host.sweep())
-    )
     health = Health()
     page = MetricsPage(
         ServerCollector(host, sessions, front, polls),
         token=settings.metrics_token.get_secret_value(),
         is_open=settings.on_loopback,
     )
+    app: ASGIApp = PollEndpoint(application(games, health, [*page.routes, *routes]), polls, origins)
+    events, app = _with_socketio(app, sessions, settings, origins, addresses)
+    shortest = min(settings.first_message_seconds, settings.silence_seconds, settings.stalled_seconds)
+    sweeps = [front.sweep, polls.sweep, sessions.sweep, lambda now: host.sweep()]
+    if events is not None:
+        sweeps.append(events.sweep)
+    sweeper = Sweeper(min(1.0, shortest / 4), sweeps)
     config = uvicorn.Config(
-        PollEndpoint(application(games, health, [*page.routes, *routes]), polls, origins),
+        app,
         http=guarded(settings, front),
-        ws="websockets-sansio",
+        ws=guarded_websocket(settings),
+        ws_max_size=settings.poll_bytes,
+        ws_per_message_deflate=False,
         loop="none",
         lifespan="off",
         access_log=False,
@@ -266,11 +283,29 @@ def _build(
         sweeper.start()
         health.ready = True
 
-    def stopping() -> None:
+    async def stopping() -> None:
         health.ready = False
         sweeper.stop()
         front.close()
         polls.close()
+        if events is not None:
+            events.close()
         host.close()
+        if events is not None:
+            await events.closed()
 
-    return _Server(config, started, stopping), RunningServer(settings, sock, host, sessions, front, polls)
+    about = RunningServer(settings, sock, host, sessions, front, polls, events)
+    return _Server(config, started, stopping), about
+
+
+def _with_socketio(
+    app: ASGIApp, sessions: Sessions, settings: Settings, origins: Origins, addresses: Addresses
+) -> tuple[EventFront | None, ASGIApp]:
+    """The application with Socket.IO beside it, if that is installed and wanted."""
+    if not settings.socketio_rate or importlib.util.find_spec("socketio") is None:
+        return None, app
+    from monkeytown.readers.socketio import EventFront
+    from monkeytown.server.socketio import SocketIoEndpoint
+
+    events = EventFront(sessions, settings, addresses=addresses, rate=settings.socketio_rate)
+    return events, SocketIoEndpoint(app, events, origins)
