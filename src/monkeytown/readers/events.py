@@ -1,7 +1,7 @@
 """One Socket.IO player: the link of its session, and the players of one room who read the state as events.
 
-Knows the JSON form of messages and how far a client is by what its transport has taken; does not know Socket.IO's packets but
-for the text of an event, nor HTTP. Pure Python: some ten calls per player and state, which is why states come at a lower rate.
+Knows the JSON form of messages and how far a client is by what its transport has taken; does not know packets but for the
+text of an event, nor HTTP. Pure Python, several calls per player and state, which is why states come at a lower rate.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ from monkeytown.runtime.metrics import Traffic
 if TYPE_CHECKING:
     from monkeytown.readers.socketio import Connection, EventFront
 
-__all__ = ["EventAudience", "EventLink", "Events", "split"]
+__all__ = ["TRANSPORT", "EventAudience", "EventLink", "Events", "split"]
+
+TRANSPORT = "monkeytown.transport"
+"""The extension of a WebSocket's scope by which the server beneath lets its transport be measured and cut."""
 
 EVENT = b"42"
 """What an event's text begins with: a message of Engine.IO, an event of Socket.IO, in the default namespace."""
@@ -162,7 +165,8 @@ class EventLink:
 
     def __init__(self, front: EventFront, connection: Connection) -> None:
         limits, now = front.limits, front.now()
-        self.codec: Events = Events()
+        self._events = Events()
+        self.codec: Codec = self._events
         self.connection = connection
         self.last_received = now
         self.acked_number = 0
@@ -193,14 +197,14 @@ class EventLink:
             if self._rate.flooded:
                 self.session.end(CloseCode.FLOODING)
             return None
-        self.codec.refused = None
+        self._events.refused = None
         errors = self._front.metrics.errors
         before = errors.copy() if asked else errors
         self._take(data)
         if not asked:
             return None
-        if self.codec.refused is not None:
-            return {"ok": False} | self.codec.refused
+        if self._events.refused is not None:
+            return {"ok": False} | self._events.refused
         for code in errors - before:  # of what is told once in a while only
             return {"ok": False, "code": code}
         hosted = self.session.hosted

@@ -15,19 +15,17 @@ from engineio.packet import Packet as EnginePacket
 from socketio.packet import EVENT
 from socketio.packet import Packet as SocketPacket
 
+from monkeytown.readers.events import TRANSPORT
 from monkeytown.runtime.limits import Limits, TokenBucket
 
-__all__ = ["CONNECTION", "PIPE", "Incoming", "Outgoing", "Pipe", "Receive", "Scope", "Send"]
+__all__ = ["PIPE", "Incoming", "Outgoing", "Pipe", "Receive", "Scope", "Send"]
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-CONNECTION = "monkeytown.connection"
-"""The extension of a WebSocket's scope by which the server beneath lets its transport be measured and cut."""
-
 PIPE = "monkeytown.pipe"
-"""The one by which the pipe of a scope is found again."""
+"""The extension of a scope by which its pipe is found again."""
 
 ID_DIGITS = 15
 """Of the number by which a client asks for an answer, at most."""
@@ -82,7 +80,7 @@ class Pipe:
     """What a WebSocket's client sends, counted, until it is cut."""
 
     def __init__(self, scope: Scope, receive: Receive, limits: Limits, now: Callable[[], float]) -> None:
-        extension = scope.get("extensions", {}).get(CONNECTION)
+        extension = scope.get("extensions", {}).get(TRANSPORT)
         self.unsent: Callable[[], int] = extension.get_write_buffer_size if extension else lambda: 0
         self.abort: Callable[[], None] = extension.abort if extension else lambda: None
         self.opened = ""

@@ -1,10 +1,10 @@
 """The Socket.IO front: python-socketio's server, told what a connection here may do.
 
-Knows Socket.IO's connections and packets, and the limits on them; what is in an event is `monkeytown.readers.events`' matter, and
-which pages may come is for whoever passes requests on. The one module that needs the extra `socketio`.
+Knows connections and the limits on them; what is in an event is `monkeytown.readers.events`' matter, and which pages may come
+that of whoever passes requests on. It and `packets` need the extra `socketio`.
 
-Of python-socketio and python-engineio it uses what their documentation names, and beside that `sio.eio`, `sio.manager.eio_sid_from_sid`
-and `eio.handlers`: tests/readers/test_socketio.py says so where they change.
+Of python-socketio and python-engineio these two use what the documentation names, and beside it `sio.eio`, `eio.handlers`,
+`manager.eio_sid_from_sid` and packets that come encoded: tests/readers/test_socketio.py fails where one of them changes.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -77,15 +78,13 @@ class Connection:
 
     async def _end(self, for_good: bool) -> None:
         front = self._front
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(front.limits.close_seconds):
                 await front.posted()
                 if for_good and self.sid:
                     # Whoever is told so by Socket.IO stays away; whoever loses the transport comes back.
                     await front.sio.disconnect(self.sid)
                 await front.eio.disconnect(self.eio_sid)
-        except TimeoutError:
-            pass
         if self.pipe is not None:
             self.pipe.cut()
             asyncio.get_running_loop().call_later(front.limits.close_seconds, self.pipe.abort)
@@ -287,10 +286,8 @@ class EventFront:
         try:
             while outgoing:
                 eio_sid, packet = outgoing.popleft()
-                try:
+                with suppress(EngineIOError):  # it is closed
                     await send(eio_sid, packet)
-                except EngineIOError:
-                    pass  # it is closed
         finally:
             self._sending = None
 

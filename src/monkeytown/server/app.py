@@ -247,36 +247,24 @@ def _build(
         send_threads=settings.send_threads,
     )
     polls = Polls(sessions, settings, addresses=addresses)
+    events = _socketio_front(sessions, settings, addresses)
     health = Health()
     page = MetricsPage(
-        ServerCollector(host, sessions, front, polls),
+        ServerCollector(host, sessions, front, polls, events),
         token=settings.metrics_token.get_secret_value(),
         is_open=settings.on_loopback,
     )
     app: ASGIApp = PollEndpoint(application(games, health, [*page.routes, *routes]), polls, origins)
-    events, app = _with_socketio(app, sessions, settings, origins, addresses)
+    if events is not None:
+        from monkeytown.server.socketio import SocketIoEndpoint
+
+        app = SocketIoEndpoint(app, events, origins)
     shortest = min(settings.first_message_seconds, settings.silence_seconds, settings.stalled_seconds)
     sweeps = [front.sweep, polls.sweep, sessions.sweep, lambda now: host.sweep()]
     if events is not None:
         sweeps.append(events.sweep)
     sweeper = Sweeper(min(1.0, shortest / 4), sweeps)
-    config = uvicorn.Config(
-        app,
-        http=guarded(settings, front),
-        ws=guarded_websocket(settings),
-        ws_max_size=settings.poll_bytes,
-        ws_per_message_deflate=False,
-        loop="none",
-        lifespan="off",
-        access_log=False,
-        log_config=None,
-        log_level="warning",
-        headers=list(HEADERS),
-        server_header=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-        ssl_certfile=settings.tls_certificate or None,
-        ssl_keyfile=settings.tls_key or None,
-    )
+    config = _config(app, settings, front)
 
     def started() -> None:
         front.start()
@@ -298,14 +286,30 @@ def _build(
     return _Server(config, started, stopping), about
 
 
-def _with_socketio(
-    app: ASGIApp, sessions: Sessions, settings: Settings, origins: Origins, addresses: Addresses
-) -> tuple[EventFront | None, ASGIApp]:
-    """The application with Socket.IO beside it, if that is installed and wanted."""
-    if not settings.socketio_rate or importlib.util.find_spec("socketio") is None:
-        return None, app
-    from monkeytown.readers.socketio import EventFront
-    from monkeytown.server.socketio import SocketIoEndpoint
+def _config(app: ASGIApp, settings: Settings, front: Front) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=guarded(settings, front),
+        ws=guarded_websocket(settings),
+        ws_max_size=settings.poll_bytes,
+        ws_per_message_deflate=False,
+        loop="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        log_level="warning",
+        headers=list(HEADERS),
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        ssl_certfile=settings.tls_certificate or None,
+        ssl_keyfile=settings.tls_key or None,
+    )
 
-    events = EventFront(sessions, settings, addresses=addresses, rate=settings.socketio_rate)
-    return events, SocketIoEndpoint(app, events, origins)
+
+def _socketio_front(sessions: Sessions, settings: Settings, addresses: Addresses) -> EventFront | None:
+    """The Socket.IO front, if it is installed and wanted."""
+    if not settings.socketio_rate or importlib.util.find_spec("socketio") is None:
+        return None
+    from monkeytown.readers.socketio import EventFront
+
+    return EventFront(sessions, settings, addresses=addresses, rate=settings.socketio_rate)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import Any
+from typing import Any, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -17,13 +17,11 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.datastructures import Headers
 from websockets.http11 import Request
 
+from monkeytown.readers.events import TRANSPORT
 from monkeytown.readers.websocket import Front
 from monkeytown.runtime.limits import Limits
 
-__all__ = ["CONNECTION", "GuardedHttp", "guarded", "guarded_websocket"]
-
-CONNECTION = "monkeytown.connection"
-"""An extension of the scope of WebSockets: the transport, to be measured and cut."""
+__all__ = ["GuardedHttp", "guarded", "guarded_websocket"]
 
 INVALID = "Invalid HTTP request received."
 
@@ -121,8 +119,7 @@ def guarded(limits: Limits, front: Front) -> type[GuardedHttp]:
 
 
 class GuardedWebSocket(WebSocketsSansIOProtocol):
-    """uvicorn's WebSocket for what is not the game socket: what may wait for a client is bounded, and a client who reads nothing
-    does not keep the connection."""
+    """uvicorn's WebSocket for all but the game: what may wait for a client is bounded, and who reads nothing is cut off."""
 
     limits: Limits
 
@@ -136,7 +133,8 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
         if not self.close_sent:
-            self.scope["extensions"][CONNECTION] = self.transport  # type: ignore[index]
+            extensions = cast(dict[str, Any], self.scope["extensions"])
+            extensions[TRANSPORT] = self.transport
 
     def keepalive_timeout(self) -> None:
         super().keepalive_timeout()

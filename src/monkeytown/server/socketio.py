@@ -1,7 +1,7 @@
 """`/socket.io/`: HTTP and WebSockets around the Socket.IO front.
 
-Knows ASGI, headers and origins; not what is said. Engine.IO's own handling of origins is off: these are the same rules as for the
-game socket, and they hold for requests that a page of another origin can send without a preflight as well.
+Knows ASGI, headers and origins; not what is said. Engine.IO's own handling of origins is off: these are the rules of the game
+socket, and they hold as well for requests that a page of another origin can send without a preflight.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ MAX_QUERY = 1024
 class SocketIoEndpoint:
     """Answers requests for its path, and leaves all others to the application."""
 
-    def __init__(self, app: ASGIApp, front: EventFront, origins: Origins, *, path: str = "/socket.io") -> None:
+    def __init__(
+        self, app: ASGIApp, front: EventFront, origins: Origins, *, path: str = "/socket.io"
+    ) -> None:
         self._app = app
         self._front = front
         self._origins = origins
