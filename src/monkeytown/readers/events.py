@@ -231,11 +231,15 @@ class EventLink:
             self._wants_all = True
             wait = max(0.0, self._whole_since + WHOLE_STATE_INTERVAL - self._front.now())
             # A room without ticks may not move for long.
-            asyncio.get_running_loop().call_later(wait, self._look_again)
+            asyncio.get_running_loop().call_later(wait, self._whole_state_is_due)
 
-    def _look_again(self) -> None:
-        if self._seat is not None:
-            self.look(self._front.now())
+    def _whole_state_is_due(self) -> None:
+        self._whole_since = float("-inf")
+        self.look_again()
+
+    def look_again(self) -> None:
+        """For when nothing happens in the room that would make it look."""
+        self.look(self._front.now())
 
     # States
 
@@ -286,8 +290,11 @@ class EventLink:
         """The transport has taken a state (0), or so many bytes of something else."""
         if size:
             self._bytes_waiting -= size
-        else:
-            self._states_waiting -= 1
+            return
+        self._states_waiting -= 1
+        if self.held_since is not None and not self._states_waiting:
+            # Not at once: it takes others along with this one.
+            asyncio.get_running_loop().call_soon(self.look_again)
 
     # The session's link
 

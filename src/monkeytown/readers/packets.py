@@ -39,6 +39,11 @@ class Incoming(SocketPacket):  # type: ignore[misc]
 
     uses_binary_events = False
 
+    def __init__(self, *arguments: Any, encoded_packet: object = None, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        if encoded_packet is not None:  # an empty one is none to python-socketio
+            self.decode(encoded_packet)
+
     def decode(self, encoded_packet: object) -> int:
         text = encoded_packet if isinstance(encoded_packet, str) else ""
         kind = text[:1]

@@ -21,6 +21,7 @@ import msgspec
 import socketio
 import structlog
 from engineio.exceptions import EngineIOError
+from engineio.payload import Payload
 
 from monkeytown.protocol.close import CloseCode
 from monkeytown.readers.events import EventAudience, EventLink
@@ -40,6 +41,10 @@ quiet = logging.getLogger("monkeytown.socketio")
 quiet.addHandler(logging.NullHandler())
 quiet.propagate = False
 quiet.setLevel(logging.CRITICAL)
+
+# Python-engineio drops whole requests that have more than 16 packets, which a few inputs on a slow line are. What there may be is
+# bounded by the bytes of a request, and by what a client may say in a second.
+Payload.max_decode_packets = 4096
 
 # Shares of the time that a silent client is given: its pings, and how long one may take.
 PING_INTERVAL, PING_TIMEOUT = 5 / 12, 1 / 3
@@ -306,8 +311,10 @@ class EventFront:
             if link is None:
                 if now - connection.opened > limits.first_message_seconds:
                     connection.end(for_good=False)
-            elif link.held_since is not None and now - link.held_since > limits.stalled_seconds:
-                link.session.end(CloseCode.TOO_SLOW)
+            elif link.held_since is not None:
+                link.look_again()
+                if link.held_since is not None and now - link.held_since > limits.stalled_seconds:
+                    link.session.end(CloseCode.TOO_SLOW)
 
     def close(self) -> None:
         """No more connections; everybody is told to come back later."""
