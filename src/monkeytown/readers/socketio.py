@@ -316,17 +316,15 @@ class EventFront:
                 if link.held_since is not None and now - link.held_since > limits.stalled_seconds:
                     link.session.end(CloseCode.TOO_SLOW)
 
-    def close(self) -> None:
-        """No more connections; everybody is told to come back later."""
+    async def close(self) -> None:
+        """No more connections; everybody is told to come back later, and has a moment to hear of it."""
         self.shutting_down = True
-        for connection in list(self.connections.values()):
+        connections = list(self.connections.values())
+        for connection in connections:
             if connection.link is not None:
                 connection.link.session.end(CloseCode.GOING_AWAY)
             connection.end(for_good=False)
-
-    async def closed(self) -> None:
-        """Until they have been told."""
-        for connection in list(self.connections.values()):
+        for connection in connections:
             await connection.ended()
         await self.sio.shutdown()
 

@@ -255,16 +255,12 @@ def _build(
         is_open=settings.on_loopback,
     )
     app: ASGIApp = PollEndpoint(application(games, health, [*page.routes, *routes]), polls, origins)
-    if events is not None:
-        from monkeytown.server.socketio import SocketIoEndpoint
-
-        app = SocketIoEndpoint(app, events, origins)
-    shortest = min(settings.first_message_seconds, settings.silence_seconds, settings.stalled_seconds)
     sweeps = [front.sweep, polls.sweep, sessions.sweep, lambda now: host.sweep()]
     if events is not None:
+        app = _with_socketio(app, events, origins)
         sweeps.append(events.sweep)
+    shortest = min(settings.first_message_seconds, settings.silence_seconds, settings.stalled_seconds)
     sweeper = Sweeper(min(1.0, shortest / 4), sweeps)
-    config = _config(app, settings, front)
 
     def started() -> None:
         front.start()
@@ -277,13 +273,11 @@ def _build(
         front.close()
         polls.close()
         if events is not None:
-            events.close()
+            await events.close()
         host.close()
-        if events is not None:
-            await events.closed()
 
-    about = RunningServer(settings, sock, host, sessions, front, polls, events)
-    return _Server(config, started, stopping), about
+    server = _Server(_config(app, settings, front), started, stopping)
+    return server, RunningServer(settings, sock, host, sessions, front, polls, events)
 
 
 def _config(app: ASGIApp, settings: Settings, front: Front) -> uvicorn.Config:
@@ -313,3 +307,9 @@ def _socketio_front(sessions: Sessions, settings: Settings, addresses: Addresses
     from monkeytown.readers.socketio import EventFront
 
     return EventFront(sessions, settings, addresses=addresses, rate=settings.socketio_rate)
+
+
+def _with_socketio(app: ASGIApp, events: EventFront, origins: Origins) -> ASGIApp:
+    from monkeytown.server.socketio import SocketIoEndpoint
+
+    return SocketIoEndpoint(app, events, origins)
