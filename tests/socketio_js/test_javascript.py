@@ -46,8 +46,10 @@ async def server() -> AsyncIterator[RunningServer]:
 class NodePlayer:
     """The script, playing."""
 
-    def __init__(self, node: str, server: RunningServer, transports: str, cells: str) -> None:
-        self.command = [node, str(HERE / "play.mjs"), server.url, transports, *cells]
+    def __init__(
+        self, node: str, server: RunningServer, transports: str, cells: str = "", script: str = "play.mjs"
+    ) -> None:
+        self.command = [node, str(HERE / script), server.url, transports, *cells]
 
     async def __aenter__(self) -> NodePlayer:
         pipe = asyncio.subprocess.PIPE
@@ -60,10 +62,14 @@ class NodePlayer:
         await self.process.wait()
 
     async def joined(self) -> None:
+        await self.said(b"JOINED\n")
+
+    async def said(self, expected: bytes) -> None:
+        """Until it says so on its way."""
         assert self.process.stderr is not None
         async with asyncio.timeout(PATIENCE):
             line = await self.process.stderr.readline()
-            assert line == b"JOINED\n", line + await self.process.stderr.read()
+            assert line == expected, line + await self.process.stderr.read()
 
     async def result(self) -> Any:
         async with asyncio.timeout(PATIENCE):
@@ -119,6 +125,31 @@ async def test_it_loses_against_a_player_with_the_json_encoding(
         assert result["board"]["winner"] == "X"
         assert [seat["wins"] for seat in result["seats"].values()] == [1, 0]
         await eventually(lambda: len(hosted.sessions) == 1)  # it has left for good, and Ada is still there
+
+
+@pytest.mark.parametrize("transport", WAYS[:2])
+async def test_it_goes_on_after_its_connection_was_lost(
+    server: RunningServer, node_path: str, socketio_client: None, transport: str
+) -> None:
+    async with json_client(server) as ada:
+        await ada.join("tictactoe")
+        (hosted,) = server.rooms.rooms.values()
+        async with NodePlayer(node_path, server, transport, script="resume.mjs") as node:
+            await node.joined()
+            await ada.say("player_input", action={"place": 0})
+            await eventually(lambda: server.metrics.resumed["delta"] == 1)
+            member = hosted.room.members[
+                next(id for id in hosted.sessions if hosted.sessions[id].name == "Node")
+            ]
+            assert member.player.connected
+            hosted.room.act(member.id, {"place": 4})
+            hosted.disturbed()
+            result = await node.result()
+    first, second = result["welcomes"]
+    assert second["playerId"] == first["playerId"]
+    assert (second["recovered"], second["resumed"]) == (True, "delta")
+    assert result["bases"].count(None) == 1
+    assert result["cells"][4] == "O"
 
 
 async def win(ada: JsonClient) -> None:

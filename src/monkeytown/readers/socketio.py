@@ -42,7 +42,7 @@ quiet.addHandler(logging.NullHandler())
 quiet.propagate = False
 quiet.setLevel(logging.CRITICAL)
 
-# Python-engineio drops whole requests that have more than 16 packets, which a few inputs on a slow line are. What there may be is
+# python-engineio drops whole requests of more than 16 packets, and a few inputs on a slow line are more. How many may come is
 # bounded by the bytes of a request, and by what a client may say in a second.
 Payload.max_decode_packets = 4096
 

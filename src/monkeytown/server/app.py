@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import importlib.util
 import signal
 import socket
 import threading
@@ -302,10 +301,14 @@ def _config(app: ASGIApp, settings: Settings, front: Front) -> uvicorn.Config:
 
 def _socketio_front(sessions: Sessions, settings: Settings, addresses: Addresses) -> EventFront | None:
     """The Socket.IO front, if it is installed and wanted."""
-    if not settings.socketio_rate or importlib.util.find_spec("socketio") is None:
+    if not settings.socketio_rate:
         return None
-    from monkeytown.readers.socketio import EventFront
-
+    try:
+        from monkeytown.readers.socketio import EventFront
+    except ModuleNotFoundError as error:
+        if error.name not in ("engineio", "socketio"):
+            raise
+        return None
     return EventFront(sessions, settings, addresses=addresses, rate=settings.socketio_rate)
 
 
