@@ -89,6 +89,12 @@ class Player:
                 self.came.clear()
                 await self.came.wait()
 
+    async def end(self) -> None:
+        await self.client.disconnect()
+        http = self.client.eio.http
+        if http is not None:  # not closed by the client when its connection was lost
+            await http.close()
+
     async def say(self, event: str, **payload: Any) -> None:
         await self.client.emit(event, payload)
 
@@ -103,7 +109,7 @@ async def player(server: RunningServer, *transports: str, **options: Any) -> Asy
     try:
         yield one
     finally:
-        await one.client.disconnect()
+        await one.end()
 
 
 def the_room(server: RunningServer) -> Any:
@@ -137,6 +143,51 @@ async def test_it_upgrades_and_misses_nothing(server: RunningServer) -> None:
         for turn in range(10):
             await other.say("player_input", action={"do": turn})
         await eventually(lambda: ada.column("dots", "x") == [10])
+
+
+async def test_states_go_on_from_polling_to_a_websocket(server: RunningServer) -> None:
+    states: list[Any] = []
+
+    def take(text: str) -> None:
+        for packet in text.split("\x1e"):
+            if packet.startswith('42["game_state"'):
+                states.append(json.loads(packet[2:])[1])
+
+    async with httpx.AsyncClient(base_url=server.url, timeout=PATIENCE) as http:
+        path = await TestRequests().opened(http)
+        await http.post(path, content=b'40\x1e42["join_game",{"gameId":"dots"}]')
+        (dot,) = (await move(server)).game.dots
+        for _ in range(5):
+            await move(server)
+            take((await http.get(path)).text)
+        url = server.url.replace("http", "ws") + path.replace("polling", "websocket")
+        async with connect(url) as socket:
+            asked = asyncio.create_task(http.get(path))
+            await socket.send("2probe")
+            assert await socket.recv() == "3probe"
+            while not asked.done():
+                await move(server)
+            take(asked.result().text)
+            await move(server)
+            await socket.send("5")
+            before = len(states)
+            while len(states) < before + 5:
+                await move(server)
+                take(str(await socket.recv()))
+    assert before >= 3
+    assert [state["base"] for state in states] == [None, *(state["tick"] for state in states[:-1])]
+    assert dot.x > 10
+
+
+async def move(server: RunningServer) -> Any:
+    """Something happens, and there is a tick."""
+    await eventually(lambda: server.rooms.rooms)
+    room = the_room(server)
+    await eventually(lambda: len(room.game.dots))
+    for dot in room.game.dots:
+        dot.x += 1
+    await asyncio.sleep(0.03)
+    return room
 
 
 @BOTH
@@ -275,7 +326,7 @@ class TestSessions:
             await ada.client.connect(server.url, transports=[transport])
             await ada.ask("join_game", gameId="turns")
         assert (await ada.next("close"))["code"] == CloseCode.GOING_AWAY
-        await ada.client.disconnect()
+        await ada.end()
 
 
 # Bare packets

@@ -264,7 +264,11 @@ class EventFront:
         connection = self._of(sid)
         if connection is None or connection.link is None:
             return None
-        return connection.link.take(data, asked=asked)
+        try:
+            return connection.link.take(data, asked=asked)
+        except Exception:  # ours, which the libraries would not tell
+            log.exception("a Socket.IO event failed")
+            return {"ok": False, "code": "SYS-001"}
 
     async def _disconnected(self, sid: str, reason: str) -> None:
         connection = self._of(sid)
@@ -291,8 +295,12 @@ class EventFront:
         try:
             while outgoing:
                 eio_sid, packet = outgoing.popleft()
-                with suppress(EngineIOError):  # it is closed
+                try:
                     await send(eio_sid, packet)
+                except EngineIOError:
+                    continue  # it is closed
+                except Exception:
+                    log.exception("a Socket.IO packet could not be sent")
         finally:
             self._sending = None
 
