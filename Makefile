@@ -59,11 +59,11 @@ chromium: $(VENV)/.dev
 	@$(BIN)/python tests/browser.py --install >/dev/null
 
 .PHONY: test
-test: $(VENV)/.dev chromium ## Install what the suite needs, a browser included, and run it (ARGS= for pytest)
+test: $(VENV)/.dev chromium npm ## Install what the suite needs, a browser included, and run it (ARGS= for pytest)
 	@$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: safe
-safe: $(VENV)/.dev chromium ## Run the suite on a build of the core with all its checks on
+safe: $(VENV)/.dev chromium npm ## Run the suite on a build of the core with all its checks on
 	MONKEYTOWN_SAFE=1 $(BIN)/python setup.py -q build --build-base=build/safe-work --build-lib=build/safe
 	PYTHONPATH=$(CURDIR)/build/safe $(BIN)/python -m pytest $(ARGS)
 

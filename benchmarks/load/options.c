@@ -11,13 +11,13 @@ static const char USAGE[] =
     "  --path /ws|@FILE        the path to upgrade; @FILE has one for each client\n"
     "  --subprotocol NAME      Sec-WebSocket-Protocol\n"
     "  --protocol plain|monkeytown|socketio|colyseus\n"
-    "  --game ID               monkeytown: what join_game names\n"
+    "  --game ID               monkeytown, socketio: what join_game names\n"
     "  --rate N                connections begun a second (0: as fast as --in-flight allows)\n"
     "  --in-flight N           connections at most that have no answer yet (64)\n"
     "  --settle S              from the last join to the measurement (1.5)\n"
     "  --join-timeout S        until all are in (60)\n"
     "  --input-hz N            inputs a second of each client\n"
-    "  --input HEX[,HEX...]    monkeytown: field bytes; plain: whole messages; taken in turn\n"
+    "  --input HEX[,HEX...]    monkeytown: field bytes; others: whole messages; taken in turn\n"
     "  --input-hash N          monkeytown: hash of the schema's input\n"
     "  --ack-hz N              monkeytown: acknowledgements a second of each client (5)\n"
     "  --slow SHARE --slow-rate BYTES   so many clients read so many bytes a second\n"
@@ -111,5 +111,5 @@ void options_read(Options *o, int argc, char **argv) {
     if (!o->port || o->clients <= 0 || o->seconds <= 0 || o->in_flight <= 0) refuse("wanted:", "--port --clients --seconds");
     if (o->path_count > 1 && o->path_count < o->clients) refuse("too few lines in", "--path");
     if (o->input_hz > 0 && !o->input_forms) refuse("wanted:", "--input");
-    if (o->protocol == MONKEYTOWN && (!*o->game || strlen(o->game) > 31)) refuse("wanted:", "--game, of at most 31 bytes");
+    if (strlen(o->game) > 31 || (o->protocol == MONKEYTOWN && !*o->game)) refuse("wanted:", "--game, of at most 31 bytes");
 }

@@ -1,5 +1,7 @@
+#define _GNU_SOURCE
 #include "protocols.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -90,7 +92,31 @@ static Meaning read_monkeytown(Client *client, const Frame *frame, double now, D
 
 // ---- Socket.IO 4 over a WebSocket: Engine.IO packets are frames, the first digit is their type ----
 
-static Meaning read_socketio(Client *client, const Frame *frame) {
+// The number behind `key`, or -1 if it is not among the first bytes of the frame.
+static int64_t kept_number(const Frame *frame, const char *key) {
+    const char *at = memmem(frame->kept, frame->kept_length, key, strlen(key));
+    return at && at + strlen(key) < (const char *)frame->kept + frame->kept_length ? atoll(at + strlen(key)) : -1;
+}
+
+// A state of Monkeytown as an event; it must continue the one before.
+static Meaning read_event(Client *client, const Frame *frame) {
+    static const char STATE_EVENT[] = "42[\"game_state\",";
+    if ((size_t)frame->kept_length < sizeof STATE_EVENT || memcmp(frame->kept, STATE_EVENT, sizeof STATE_EVENT - 1)) return OTHER;
+    int64_t tick = kept_number(frame, "\"tick\":"), base = kept_number(frame, "\"base\":");
+    int snapshot = memmem(frame->kept, frame->kept_length, "\"base\":null", 11) != NULL;
+    if (tick < 0 || (!snapshot && (!client->tick || base != (int64_t)client->tick))) return WRONG;
+    int first = !client->tick;
+    client->tick = tick;
+    return first ? JOINING : STATE;
+}
+
+static int join_by_event(const Options *options, Client *client) {
+    char message[96];
+    int length = snprintf(message, sizeof message, "42[\"join_game\",{\"gameId\":\"%s\"}]", options->game);
+    return frame_send(client->fd, TEXT, (const unsigned char *)message, length);
+}
+
+static Meaning read_socketio(const Options *options, Client *client, const Frame *frame) {
     const unsigned char *p = frame->kept;
     if (frame->opcode == BINARY) {
         if (!client->attachments) return WRONG;
@@ -100,6 +126,8 @@ static Meaning read_socketio(Client *client, const Frame *frame) {
     if (p[0] == '0') return frame_send(client->fd, TEXT, "40", 2) ? OTHER : WRONG;  // open: connect to the namespace
     if (p[0] == '2') return frame_send(client->fd, TEXT, "3", 1) ? OTHER : WRONG;   // ping
     if (p[0] != '4' || frame->kept_length < 2 || p[1] == '4') return WRONG;
+    if (*options->game && p[1] == '0') return join_by_event(options, client) ? OTHER : WRONG;
+    if (*options->game) return read_event(client, frame);
     if (p[1] == '5') client->attachments = atoi((const char *)p + 2);  // an event whose binary parts follow
     return p[1] == '2' ? STATE : OTHER;
 }
@@ -131,7 +159,7 @@ Meaning protocol_read(const Options *options, Client *client, const Frame *frame
     if (frame->opcode == CLOSE) return WRONG;
     if (frame->opcode == CONTINUATION) return options->protocol == MONKEYTOWN ? WRONG : OTHER;
     Meaning meaning = options->protocol == MONKEYTOWN ? read_monkeytown(client, frame, now, round_trips)
-                    : options->protocol == SOCKETIO   ? read_socketio(client, frame)
+                    : options->protocol == SOCKETIO   ? read_socketio(options, client, frame)
                     : options->protocol == COLYSEUS   ? read_colyseus(client, frame)
                                                       : STATE;
     return meaning == STATE && client->stage < JOINED ? JOINING : meaning;
@@ -140,5 +168,6 @@ Meaning protocol_read(const Options *options, Client *client, const Frame *frame
 int protocol_input(const Options *options, Client *client, double now) {
     if (options->protocol == MONKEYTOWN) return player_input(options, client, now);
     int form = client->inputs++ % options->input_forms;
-    return frame_send(client->fd, BINARY, options->inputs[form], options->input_lengths[form]);
+    int opcode = options->protocol == SOCKETIO ? TEXT : BINARY;
+    return frame_send(client->fd, opcode, options->inputs[form], options->input_lengths[form]);
 }

@@ -10,14 +10,16 @@ import gc
 import signal
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Generator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING
 
 import structlog
 import uvicorn
 import uvloop
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
 
 from monkeytown.errors import SchemaError, StartError
 from monkeytown.game import Game
@@ -36,11 +38,14 @@ from monkeytown.schema import Schema
 from monkeytown.server import simulate, web
 from monkeytown.server.headers import HEADERS
 from monkeytown.server.health import Health
-from monkeytown.server.http import guarded
+from monkeytown.server.http import guarded, guarded_websocket
 from monkeytown.server.logs import configure
 from monkeytown.server.metrics import MetricsPage, ServerCollector
 from monkeytown.server.poll import PollEndpoint
 from monkeytown.server.settings import Settings
+
+if TYPE_CHECKING:
+    from monkeytown.readers.socketio import EventFront
 
 __all__ = ["RunningServer", "application", "running", "serve"]
 
@@ -64,6 +69,8 @@ class RunningServer:
         self.sessions = instance.sessions
         self.front = instance.front
         self.polls = instance.polls
+        self.events = instance.events
+        """The Socket.IO front, if there is one."""
 
     @property
     def metrics(self) -> Metrics:
@@ -78,7 +85,10 @@ class _Server(uvicorn.Server):
     """uvicorn's server, told to say goodbye to the players first and to exit with 0."""
 
     def __init__(
-        self, config: uvicorn.Config, started: Callable[[], None], stopping: Callable[[], None]
+        self,
+        config: uvicorn.Config,
+        started: Callable[[], None],
+        stopping: Callable[[], Coroutine[None, None, None]],
     ) -> None:
         super().__init__(config)
         self._on_start = started
@@ -92,7 +102,7 @@ class _Server(uvicorn.Server):
         self.up.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._on_stop()
+        await self._on_stop()
         await super().shutdown(sockets)
 
     @contextmanager
@@ -226,8 +236,11 @@ class _Instance:
             send_threads=settings.send_threads,
         )
         self.polls = Polls(self.sessions, settings, addresses=addresses)
+        self.events = _socketio_front(self.sessions, settings, addresses)
+        sweeps = [self.front.sweep, self.polls.sweep, self.sessions.sweep, self.host.sweep]
+        if self.events is not None:
+            sweeps.append(self.events.sweep)
         shortest = min(settings.first_message_seconds, settings.silence_seconds, settings.stalled_seconds)
-        sweeps = self.front.sweep, self.polls.sweep, self.sessions.sweep, self.host.sweep
         self._sweeper = Sweeper(min(1.0, shortest / 4), sweeps)
         self.health = Health()
 
@@ -236,11 +249,13 @@ class _Instance:
         self._sweeper.start()
         self.health.ready = True
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         self.health.ready = False
         self._sweeper.stop()
         self.front.close()
         self.polls.close()
+        if self.events is not None:
+            await self.events.close()
         self.host.close()
 
 
@@ -251,15 +266,24 @@ def _build(
     instance = _Instance(games, settings)
     about = RunningServer(settings, sock, instance)
     page = MetricsPage(
-        ServerCollector(instance.host, instance.sessions, instance.front, instance.polls),
+        ServerCollector(instance.host, instance.sessions, instance.front, instance.polls, instance.events),
         token=settings.metrics_token.get_secret_value(),
         is_open=settings.on_loopback,
     )
-    app = application(games, instance.health, [*page.routes, *routes])
-    config = uvicorn.Config(
-        PollEndpoint(app, instance.polls, instance.origins),
-        http=guarded(settings, instance.front),
-        ws="websockets-sansio",
+    app: ASGIApp = application(games, instance.health, [*page.routes, *routes])
+    app = PollEndpoint(app, instance.polls, instance.origins)
+    if instance.events is not None:
+        app = _with_socketio(app, instance.events, instance.origins)
+    return _Server(_config(app, settings, instance.front), instance.start, instance.stop), about
+
+
+def _config(app: ASGIApp, settings: Settings, front: Front) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=guarded(settings, front),
+        ws=guarded_websocket(settings),
+        ws_max_size=settings.poll_bytes,
+        ws_per_message_deflate=False,
         loop="none",
         lifespan="off",
         access_log=False,
@@ -271,4 +295,22 @@ def _build(
         ssl_certfile=settings.tls_certificate or None,
         ssl_keyfile=settings.tls_key or None,
     )
-    return _Server(config, instance.start, instance.stop), about
+
+
+def _socketio_front(sessions: Sessions, settings: Settings, addresses: Addresses) -> EventFront | None:
+    """The Socket.IO front, if it is installed and wanted."""
+    if not settings.socketio_rate:
+        return None
+    try:
+        from monkeytown.readers.socketio import EventFront
+    except ModuleNotFoundError as error:
+        if error.name not in ("engineio", "socketio"):
+            raise
+        return None
+    return EventFront(sessions, settings, addresses=addresses, rate=settings.socketio_rate)
+
+
+def _with_socketio(app: ASGIApp, events: EventFront, origins: Origins) -> ASGIApp:
+    from monkeytown.server.socketio import SocketIoEndpoint
+
+    return SocketIoEndpoint(app, events, origins)

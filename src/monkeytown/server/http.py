@@ -8,17 +8,21 @@ other to uvicorn's own ASGI WebSocket, so that ordinary routes work beside the g
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import socket
+from typing import Any, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.datastructures import Headers
+from websockets.exceptions import InvalidState
 from websockets.http11 import Request
 
+from monkeytown.readers.events import TRANSPORT
 from monkeytown.readers.websocket import Front
 from monkeytown.runtime.limits import Limits
 
-__all__ = ["GuardedHttp", "guarded"]
+__all__ = ["GuardedHttp", "guarded", "guarded_websocket"]
 
 INVALID = "Invalid HTTP request received."
 
@@ -113,3 +117,36 @@ class GuardedHttp(HttpToolsProtocol):
 def guarded(limits: Limits, front: Front) -> type[GuardedHttp]:
     """The protocol class with these limits and this front: uvicorn takes a class and gives it nothing of ours."""
     return type("GuardedHttp", (GuardedHttp,), {"limits": limits, "front": front})
+
+
+class GuardedWebSocket(WebSocketsSansIOProtocol):
+    """uvicorn's WebSocket for all but the game: what may wait for a client is bounded, and who reads nothing is cut off."""
+
+    limits: Limits
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        sock = transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.limits.send_buffer_bytes)
+        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, self.limits.unsent_bytes)
+
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        if not self.close_sent:
+            extensions = cast(dict[str, Any], self.scope["extensions"])
+            extensions[TRANSPORT] = self.transport
+
+    def shutdown(self) -> None:
+        try:
+            super().shutdown()
+        except InvalidState:  # the client is closing it already
+            self.transport.close()
+
+    def keepalive_timeout(self) -> None:
+        super().keepalive_timeout()
+        self.transport.abort()  # closing would wait until all is read
+
+
+def guarded_websocket(limits: Limits) -> type[GuardedWebSocket]:
+    return type("GuardedWebSocket", (GuardedWebSocket,), {"limits": limits})

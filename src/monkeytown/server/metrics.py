@@ -7,7 +7,7 @@ of a tick, tables, fields and codes, of which there are few. Everything is read 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -74,11 +74,14 @@ _SENDS: tuple[tuple[str, Callable[[Traffic], int]], ...] = (
 class ServerCollector(Collector):
     """The counters of one server, as families of metrics."""
 
-    def __init__(self, host: Host, sessions: Sessions, front: Front, polls: Polls) -> None:
+    def __init__(
+        self, host: Host, sessions: Sessions, front: Front, polls: Polls, events: Sized | None
+    ) -> None:
         self._host = host
         self._sessions = sessions
         self._front = front
         self._polls = polls
+        self._events = events or ()
 
     def collect(self) -> Iterator[Metric]:
         games = {name: self._host.metrics.games[name] for name in self._host.games}
@@ -104,7 +107,7 @@ class ServerCollector(Collector):
         yield GaugeMetricFamily(
             "monkeytown_connections_open",
             "Game connections that are open.",
-            value=len(self._front.connections) + len(self._polls),
+            value=len(self._front.connections) + len(self._polls) + len(self._events),
         )
         yield _gauge("rooms_open", "Rooms that are open.", rooms)
         yield _gauge("players", "Players in rooms.", players)

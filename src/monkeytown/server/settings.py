@@ -47,6 +47,12 @@ class Settings(BaseSettings, Limits):
         ge=0,
         description="Seconds of states a client may leave unacknowledged; 0: any, for load generators.",
     )
+    socketio_rate: float = Field(
+        default=20,
+        ge=0,
+        le=240,
+        description="States a second for Socket.IO clients, at most; 0: they are not served.",
+    )
     send_threads: int = Field(
         default=0,
         ge=0,
