@@ -293,23 +293,25 @@ class Room:
         """One tick, or, when tick_rate is 0, one new version of the state: to be called after each event."""
         if self.closed is not None:
             return
-        rules, lap = self._rules, self._lap
+        rules, stage, lap = self._rules, self._stage, self._lap
         if self.tick_rate:
             self._steps += 1
             rules.set_time(self._steps / self.tick_rate)
         if self.inputs is not None:
-            hand_over(self.inputs, rules, self._seating, self._stage.kicks)
+            hand_over(self.inputs, rules, self._seating, stage.kicks)
             if lap is not None:
                 lap(ON_INPUT)
         if self.tick_rate:
-            rules.run_timers()
-            if lap is not None:
-                lap(TIMERS)
+            if stage.timers.earliest <= rules.game.time:
+                rules.run_timers()
+                if lap is not None:
+                    lap(TIMERS)
             if rules.failed is None:
                 rules.call("on_tick", 1 / self.tick_rate)
             if lap is not None:
                 lap(ON_TICK)
-        self._settle()
+        if stage.kicks or stage.closing is not None or rules.failed is not None:
+            self._settle()
         if self.closed is None:
             self._commit()
         if lap is not None:

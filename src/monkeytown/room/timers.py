@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from itertools import count
-from math import isfinite
+from math import inf, isfinite
 
 from monkeytown.game import Timer
 
@@ -55,11 +55,13 @@ class Timers:
     were made.
     """
 
-    __slots__ = ("_order", "_queue", "_sweep_at", "now")
+    __slots__ = ("_order", "_queue", "_sweep_at", "earliest", "now")
 
     def __init__(self) -> None:
         self.now = 0.0
         """The game time. Whoever moves it takes what is then due."""
+        self.earliest = inf
+        """Before this none is due: asked in every tick, for which a call would be too much."""
         self._queue: list[tuple[float, int, Scheduled]] = []
         self._order = count()
         self._sweep_at = FIRST_SWEEP
@@ -94,6 +96,7 @@ class Timers:
             timer = heappop(queue)[2]
             if timer.active:
                 return timer
+        self.earliest = queue[0][0] - ROUNDING if queue else inf
         return None
 
     def put_back(self, timer: Scheduled) -> None:
@@ -111,6 +114,7 @@ class Timers:
             heapify(self._queue)
             self._sweep_at = max(FIRST_SWEEP, 2 * len(self._queue))
         heappush(self._queue, (timer.due, next(self._order), timer))
+        self.earliest = self._queue[0][0] - ROUNDING
         return timer
 
 
