@@ -8,49 +8,33 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monkeytown import schema
-from monkeytown._core import delta, mirror
-from monkeytown._core.glimpse import Glimpse
-from monkeytown._core.state import Table
+from monkeytown._core import delta
 from monkeytown.errors import WireError
-from monkeytown.position import Position
 from monkeytown.views import AreaView
 from tests._core.test_area import FIRST_TICKS, divided
 from tests._core.test_delta_oracle import EDITS, edited
+from tests.core_reader import CoreReader
 from tests.model import TableSpec
 from tests.naive_reader import NaiveReader
 from tests.naive_wire import NaiveWireError
 from tests.randomgames import Chaos, Order, examples, schedules
-from tests.twin import declared_game, specs_of
 from tests.vectors.broken_cells import BROKEN_CELLS, FIRST_GONE, PLACES, PLACES_SNAPSHOT, STATE, VIEW, a_thing
 from tests.watchers import Ground, Watcher
 
 
-class Second:
-    """The core's reader of one schema map."""
-
-    def __init__(self, told: dict[str, Any]) -> None:
-        self.told = told
-        self.by_name = schema.Schema(declared_game(specs_of(told["tables"]))).build()
-        self.tables: tuple[Table[Any], ...] = tuple(self.by_name.values())
-        self.glimpse = Glimpse(told["area"], self.tables)
-        self.position: Position | None = None
-
-    def apply(self, frame: bytes) -> None:
-        position, self.position = self.position, None
-        self.position = mirror.apply(frame, self.tables, position, self.glimpse)
+class Second(CoreReader):
+    """The core's reader of one schema map, with an area."""
 
     def assert_equals(self, naive: NaiveReader) -> None:
         assert self.position == naive.position
+        assert self.glimpse is not None
         assert {cell: "far" if far else "near" for cell, far in self.glimpse.view} == naive.view
         assert self.glimpse.far_tick == naive.far_tick
         assert self.position is not None
         onward = NaiveReader({key: self.told[key] for key in ("input", "tables")} | {"hash": self.hash})
         onward.apply(delta.snapshot(self.tables, *self.position))
         assert (onward.tables, onward.steps) == (naive.tables, naive.steps)
-        cells = {
-            name: {row.id: self.glimpse.cell_of(row) for row in self.by_name[name]} for name in naive.cells
-        }
-        assert cells == naive.cells
+        assert self.cells == naive.cells
 
     @property
     def hash(self) -> int:
