@@ -29,7 +29,10 @@ from monkeytown.runtime.metrics import Traffic
 if TYPE_CHECKING:
     from monkeytown.readers.socketio import Connection, EventFront
 
-__all__ = ["TRANSPORT", "EventAudience", "EventLink", "Events", "split"]
+__all__ = ["BOUND", "TRANSPORT", "EventAudience", "EventLink", "Events", "split"]
+
+BOUND = "monkeytown.bound"
+"""The extension of a WebSocket's scope that bounds the bytes of a message of its client, when it is called with them."""
 
 TRANSPORT = "monkeytown.transport"
 """The extension of a WebSocket's scope by which the server beneath lets its transport be measured and cut."""

@@ -15,7 +15,7 @@ from engineio.packet import Packet as EnginePacket
 from socketio.packet import EVENT
 from socketio.packet import Packet as SocketPacket
 
-from monkeytown.readers.events import TRANSPORT
+from monkeytown.readers.events import BOUND, TRANSPORT
 from monkeytown.runtime.limits import Limits, TokenBucket
 
 __all__ = ["PIPE", "Incoming", "Outgoing", "Pipe", "Receive", "Scope", "Send"]
@@ -88,6 +88,9 @@ class Pipe:
         extension = scope.get("extensions", {}).get(TRANSPORT)
         self.unsent: Callable[[], int] = extension.get_write_buffer_size if extension else lambda: 0
         self.abort: Callable[[], None] = extension.abort if extension else lambda: None
+        bound = scope.get("extensions", {}).get(BOUND)
+        if bound is not None:
+            bound(limits.poll_bytes)
         self.opened = ""
         """What Engine.IO calls the connection that this WebSocket has opened, if it has."""
         self.said_goodbye = False

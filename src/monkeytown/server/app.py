@@ -282,7 +282,6 @@ def _config(app: ASGIApp, settings: Settings, front: Front) -> uvicorn.Config:
         app,
         http=guarded(settings, front),
         ws=guarded_websocket(settings),
-        ws_max_size=settings.poll_bytes,
         ws_per_message_deflate=False,
         loop="none",
         lifespan="off",

@@ -18,7 +18,7 @@ from websockets.datastructures import Headers
 from websockets.exceptions import InvalidState
 from websockets.http11 import Request
 
-from monkeytown.readers.events import TRANSPORT
+from monkeytown.readers.events import BOUND, TRANSPORT
 from monkeytown.readers.websocket import Front
 from monkeytown.runtime.limits import Limits
 
@@ -136,6 +136,11 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
         if not self.close_sent:
             extensions = cast(dict[str, Any], self.scope["extensions"])
             extensions[TRANSPORT] = self.transport
+            extensions[BOUND] = self._bound
+
+    def _bound(self, message_bytes: int) -> None:
+        """No message of this client is longer; those of other routes are as long as uvicorn lets them be."""
+        self.conn.max_message_size = message_bytes
 
     def shutdown(self) -> None:
         try:
