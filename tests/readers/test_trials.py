@@ -75,6 +75,7 @@ class Line(Audience):
 
     def __init__(self, sessions: Sessions, clock: Clock) -> None:
         self.clock = clock
+        self.address = "here"
         self.last_received = clock.seconds()
         self.acked_number = 0
         self.under_way: list[bytes] = []

@@ -163,9 +163,11 @@ class Client:
         codec: Codec = JSON,
         limits: Limits | None = None,
         sessions: Sessions | None = None,
+        address: str = "here",
     ) -> None:
         self.codec = codec
         self.clock = clock
+        self.address = address
         if sessions is None:
             sessions = Sessions(host, limits or Limits(), now=clock.seconds)
         self.sessions = sessions

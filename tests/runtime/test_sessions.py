@@ -11,6 +11,7 @@ import pytest
 from monkeytown import Player, everything
 from monkeytown.position import Position
 from monkeytown.protocol.close import CloseCode
+from monkeytown.readers.handshake import Addresses
 from monkeytown.runtime.host import Host
 from monkeytown.runtime.limits import Limits
 from monkeytown.runtime.outbox import MAX_NEWS
@@ -175,6 +176,32 @@ class TestSeats:
             player.lose()
         assert list(room.members) == [player.session.id for player in players[1:]]
         assert host.metrics.sessions_pushed_out == 1
+
+    def test_an_address_has_so_many_seats(self, host: Host, clock: Clock) -> None:
+        addresses = Addresses(2, free_loopback=True)
+        sessions = Sessions(host, Limits(), may_keep=addresses.may_keep, now=clock.seconds)
+
+        def make(address: str) -> Client:
+            return Client(host, clock, sessions=sessions, address=address)
+
+        honest = make("10.0.0.1")
+        room = honest.join("watched").room
+        honest.lose()
+        ghosts = []
+        for _ in range(5):  # who joins and is gone, again and again
+            ghosts.append(make("10.0.0.2"))
+            ghosts[-1].join("watched")
+            ghosts[-1].lose()
+        assert list(room.members) == [one.session.id for one in (honest, *ghosts[-2:])]
+        assert host.metrics.sessions_pushed_out == 3
+        back = make("10.0.0.3")  # a phone elsewhere
+        back.say("hello", resume={"session": honest.welcome["session"], "number": 1})
+        assert back.welcome["recovered"] is True
+        for _ in range(5):
+            one = make("127.0.0.1")
+            one.join("watched")
+            one.lose()
+        assert sessions.away == 7
 
 
 class TestSecrets:

@@ -171,6 +171,7 @@ class EventLink:
         self._events = Events()
         self.codec: Codec = self._events
         self.connection = connection
+        self.address = connection.address
         self.last_received = now
         self.acked_number = 0
         self.closed = False

@@ -87,6 +87,10 @@ class Addresses:
             return False
         return self._open[address] >= self._limit if address in self._open else False
 
+    def may_keep(self, address: str, count: int) -> bool:
+        """Whether so many seats are kept for players of an address who have no connection."""
+        return not self._limit or count <= self._limit or (self._free_loopback and is_loopback(address))
+
     def enter(self, address: str) -> None:
         self._open[address] += 1
 

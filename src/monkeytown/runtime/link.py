@@ -23,6 +23,8 @@ class Link(Protocol):
 
     codec: Codec
     session: Session
+    address: str
+    """Where the client is."""
 
     @property
     def last_received(self) -> float:

@@ -49,6 +49,8 @@ class Session:
         self.hosted: HostedRoom | None = None
         """The room it is in."""
         self.said_something = False
+        self.address = link.address
+        """Where its client is, or was last."""
         self.secret = ResumeSecret(self.id)
         self._sessions = sessions
         self._link: Link | None = link
@@ -158,9 +160,9 @@ class Session:
         if former is None:
             self._requests.was_away(self._sessions.now() - self._lost)
         newcomer._link, newcomer._ended = former, True
-        link.session, self._link = self, link
-        self.said_something = True
         self._sessions.back(self)
+        link.session, self._link, self.address = self, link, link.address
+        self.said_something = True
         if former is not None:
             former.session = newcomer
             if self.hosted is not None:

@@ -28,13 +28,23 @@ EXPIRED_AT_ONCE, PRUNED_AT_ONCE = 50, 250
 class Sessions:
     """Sessions by their player's id, from their first welcome until they are over."""
 
-    def __init__(self, host: Host, limits: Limits, *, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        host: Host,
+        limits: Limits,
+        *,
+        may_keep: Callable[[str, int], bool] = lambda address, count: True,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.host = host
         self.limits = limits
         self.now = now
         self._known: dict[str, Session] = {}
         self._away: dict[Session, float] = {}
         """Until when those without a connection are kept; who has been away for longest comes first."""
+        self._away_from: dict[str, dict[Session, None]] = {}
+        """The same by the address that they had."""
+        self._may_keep = may_keep
         self._to_prune: Iterator[Session] = iter(())
 
     def __len__(self) -> int:
@@ -68,20 +78,33 @@ class Sessions:
         return session
 
     def keep(self, session: Session, seconds: float) -> None:
-        """It has lost its connection, and so long to come back. When too many have, those gone for longest make room."""
+        """It has lost its connection, and so long to come back. When too many have, or too many of one address, those gone
+        for longest make room."""
         self._away[session] = self.now() + seconds
-        if len(self._away) > self.limits.kept_sessions:
-            self.host.metrics.sessions_pushed_out += 1
-            next(iter(self._away)).expire()
+        neighbours = self._away_from.setdefault(session.address, {})
+        neighbours[session] = None
+        if not self._may_keep(session.address, len(neighbours)):
+            self._push_out(next(iter(neighbours)))
+        elif len(self._away) > self.limits.kept_sessions:
+            self._push_out(next(iter(self._away)))
+
+    def _push_out(self, session: Session) -> None:
+        self.host.metrics.sessions_pushed_out += 1
+        session.expire()
 
     def back(self, session: Session) -> None:
         """It has a connection again."""
-        self._away.pop(session, None)
+        if self._away.pop(session, None) is None:
+            return
+        neighbours = self._away_from[session.address]
+        del neighbours[session]
+        if not neighbours:
+            del self._away_from[session.address]
 
     def forget(self, session: Session) -> None:
         """It is over."""
         self._known.pop(session.id, None)
-        self._away.pop(session, None)
+        self.back(session)
 
     def sweep(self, now: float) -> None:
         """Ends those that have been away for too long; to be called now and then."""

@@ -222,9 +222,9 @@ class _Instance:
             max_players=settings.max_players or None,
             empty_seconds=settings.empty_room_seconds,
         )
-        self.sessions = Sessions(self.host, settings)
         self.origins = Origins(settings.origins, loopback=settings.on_loopback)
         addresses = Addresses(settings.connections_per_address, free_loopback=settings.on_loopback)
+        self.sessions = Sessions(self.host, settings, may_keep=addresses.may_keep)
         self.front = Front(
             self.host,
             self.sessions,
