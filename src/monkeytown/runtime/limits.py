@@ -85,7 +85,8 @@ class Limits(BaseModel):
     connections_per_address: int = Field(
         default=10,
         ge=0,
-        description="Connections from one address at most, and seats kept for it; 0: any number. Off on loopback in development.",
+        description="Connections from one address at most, and seats kept for it; 0: any number."
+        " Off on loopback in development.",
     )
 
 
