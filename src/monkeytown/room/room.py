@@ -318,11 +318,8 @@ class Room:
             lap(COMMIT)
 
     def advance(self, seconds: float) -> bool:
-        """Moves the time of a room without ticks, timer by timer. Returns whether any fired, so that `step`
-        is due.
-
-        The host calls it before each event, and when `next_timer` says so.
-        """
+        """Moves the time of a room without ticks, timer by timer: before each event, and when `next_timer` says so.
+        Returns whether any fired, so that `step` is due."""
         if self.tick_rate:
             raise ValueError("the time of this room moves by its ticks")
         until = self.game.time + seconds
@@ -387,7 +384,10 @@ class Room:
             self._area.follow(tick)
         self._reader.move(tick)
         self._rules.game.tick = tick + 1
-        self.touched = self._stage.take_reowned(tick)
+        if self._stage.reowned:
+            self.touched = self._stage.take_reowned(tick)
+        elif self.touched:
+            self.touched = set()
         if self.has_private:
             self.touched |= self._seating.numbered(values.changed_owners(self.tables, tick - 1))
         if self._area is not None:
