@@ -120,6 +120,9 @@ class GameConnection(Connection, asyncio.BufferedProtocol):
     def reading_failed(self, error: Exception) -> None:
         if not isinstance(error, OSError):
             log.error("a connection failed", exc_info=error)
+        # Here, where time is watched: of a thousand that fail at once the event loop would have all in one go.
+        self.detach()
+        self.session.lost(self)
         if self._transport is not None:
             self._transport.abort()
 

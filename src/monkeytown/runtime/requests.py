@@ -44,15 +44,15 @@ MADE_UP_FOR = 256.0
 
 
 class Requests:
-    """Of one session, over all of its connections."""
+    """Of one session, over all of its connections. It is handed the session each time: two that knew each other would wait
+    for the garbage collector."""
 
-    __slots__ = ("_chat", "_inputs", "_limits", "_malformed", "_now", "_session", "_told", "received")
+    __slots__ = ("_chat", "_inputs", "_limits", "_malformed", "_now", "_told", "received")
 
-    def __init__(self, session: Session, sessions: Sessions) -> None:
+    def __init__(self, sessions: Sessions) -> None:
         now, limits = sessions.now, sessions.limits
         self.received = 0
         """The newest numbered message that was taken."""
-        self._session = session
         self._limits = limits
         self._now = now
         self._inputs: TokenBucket | None = None
@@ -60,18 +60,17 @@ class Requests:
         self._told = TokenBucket(TOLD_PER_SECOND, TOLD_AT_ONCE, now())
         self._malformed = TokenBucket(MALFORMED_PER_SECOND, MALFORMED_AT_ONCE, now())
 
-    def take(self, link: Link, data: bytes) -> None:
+    def take(self, session: Session, link: Link, data: bytes) -> None:
         """One whole message in the link's encoding."""
-        session = self._session
         try:
             if session.hosted is None and not link.codec.is_text and data[:1] == PACKED_INPUT:
                 raise Refusal(code="GAME-003")
             message = link.codec.decode(data)
         except Refusal as refusal:
-            self._unreadable(refusal)
+            self._unreadable(session, refusal)
             return
         try:
-            self._handle(link, message)
+            self._handle(session, link, message)
         except Refusal as refusal:
             session.error(refusal.code, refusal.message)
 
@@ -90,11 +89,12 @@ class Requests:
         rate = tick_rate * self._limits.inputs_per_tick or self._limits.actions_per_second
         self._inputs = TokenBucket(rate, max(rate, 1.0), self._now())
 
-    def _handle(self, link: Link, message: ClientMessage, *, numbered: bool = False) -> None:
-        session = self._session
+    def _handle(
+        self, session: Session, link: Link, message: ClientMessage, *, numbered: bool = False
+    ) -> None:
         match message:
             case PlayerInput():
-                self._act(link, message, numbered)
+                self._act(session, link, message, numbered)
             case Ack():
                 if not link.acknowledge(message.epoch, message.tick, message.number):
                     session.complain("WS-010")
@@ -106,11 +106,11 @@ class Requests:
                 if not self._is_next(message.number):
                     return
                 if isinstance(message.message, Refusal):
-                    self._unreadable(message.message)
+                    self._unreadable(session, message.message)
                 else:
-                    self._handle(link, message.message, numbered=True)
+                    self._handle(session, link, message.message, numbered=True)
             case ChatMessage():
-                self._chat_with_all(message.text, numbered)
+                self._chat_with_all(session, message.text, numbered)
             case Hello():
                 session.hello(link, message)
                 link.flush()
@@ -121,12 +121,12 @@ class Requests:
             case Poll():
                 raise Refusal(code="WS-005")
 
-    def _unreadable(self, refusal: Refusal) -> None:
+    def _unreadable(self, session: Session, refusal: Refusal) -> None:
         self._malformed.take(self._now())
         if self._malformed.flooded:
-            self._session.end(CloseCode.MALFORMED)
+            session.end(CloseCode.MALFORMED)
         else:
-            self._session.error(refusal.code, refusal.message)
+            session.error(refusal.code, refusal.message)
 
     def _is_next(self, number: int) -> bool:
         """Whether a numbered message is to be handled; it is not if it was, even if it asked in vain."""
@@ -137,20 +137,19 @@ class Requests:
         self.received = number
         return True
 
-    def _too_many(self, bucket: TokenBucket, code: str, numbered: bool) -> None:
+    def _too_many(self, session: Session, bucket: TokenBucket, code: str, numbered: bool) -> None:
         """Whoever sends again what was kept while it was away is refused, but not sent away for it."""
         if bucket.flooded and not numbered:
-            self._session.end(CloseCode.FLOODING)
+            session.end(CloseCode.FLOODING)
         else:
-            self._session.complain(code)
+            session.complain(code)
 
-    def _act(self, link: Link, message: PlayerInput, numbered: bool) -> None:
-        session = self._session
+    def _act(self, session: Session, link: Link, message: PlayerInput, numbered: bool) -> None:
         hosted = session.hosted
         if hosted is None or self._inputs is None:
             raise Refusal(code="GAME-003")
         if not self._inputs.take(self._now()):
-            self._too_many(self._inputs, "INPUT-003", numbered)
+            self._too_many(session, self._inputs, "INPUT-003", numbered)
             return
         if message.tick:
             link.acknowledge(None, message.tick, 0)
@@ -160,8 +159,7 @@ class Requests:
             link.seen(message.number)
         hosted.disturbed()
 
-    def _chat_with_all(self, text: str, numbered: bool) -> None:
-        session = self._session
+    def _chat_with_all(self, session: Session, text: str, numbered: bool) -> None:
         hosted = session.hosted
         if hosted is None:
             raise Refusal(code="GAME-003")
@@ -170,7 +168,7 @@ class Requests:
                 f"A chat message has at most {self._limits.chat_characters} characters.", "INPUT-004"
             )
         if not self._chat.take(self._now()):
-            self._too_many(self._chat, "INPUT-005", numbered)
+            self._too_many(session, self._chat, "INPUT-005", numbered)
             return
         hosted.advance()
         hosted.room.chat(session.id, text)

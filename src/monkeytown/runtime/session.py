@@ -54,7 +54,7 @@ class Session:
         self.secret = ResumeSecret(self.id)
         self._sessions = sessions
         self._link: Link | None = link
-        self._requests = Requests(self, sessions)
+        self._requests = Requests(sessions)
         self._outbox = Outbox()
         self._welcomed: float | None = None
         """When its link was last welcomed."""
@@ -70,7 +70,7 @@ class Session:
         """One whole message of its client."""
         if self._link is not None and not self._ended:
             self.said_something = True
-            self._requests.take(self._link, data)
+            self._requests.take(self, self._link, data)
 
     # What the client may do
 
