@@ -21,6 +21,8 @@ from monkeytown.games.jungle import Jungle
 from monkeytown.games.tictactoe import TicTacToe
 from monkeytown.room.room import Room
 from monkeytown.runtime.host import Host
+from monkeytown.runtime.limits import Limits
+from monkeytown.runtime.sessions import Sessions
 from monkeytown.runtime.ticker import Ticker
 from monkeytown.server.metrics import ServerCollector
 
@@ -154,7 +156,9 @@ def test_scrape(benchmark: Any) -> None:
         now[0] = ticker.next_deadline or 0
         ticker.run()
     registry = CollectorRegistry()
-    registry.register(ServerCollector(host, SimpleNamespace(connections=())))  # type: ignore[arg-type]
+    front: Any = SimpleNamespace(connections=())
+    polls: Any = ()
+    registry.register(ServerCollector(host, Sessions(host, Limits()), front, polls, None))
     text = benchmark.pedantic(lambda: generate_latest(registry), rounds=100, warmup_rounds=5).decode()
     (ticks,) = (family for family in parse(text) if family.name == "monkeytown_ticks")
     assert {sample.labels["game"]: sample.value for sample in ticks.samples} == {

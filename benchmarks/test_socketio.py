@@ -69,12 +69,17 @@ class Witness:
         await client.connect(f"http://127.0.0.1:{self.port}", transports=["websocket"])
         answer = await client.call("join_game", {"gameId": "jungle"})
         names = [Subprotocol("monkeytown.1.json")]
-        async with connect(f"ws://127.0.0.1:{self.port}/ws", subprotocols=names) as socket:
+        # Without a bound on what is not read yet: it would stop reading, and never hear that it may close.
+        async with connect(f"ws://127.0.0.1:{self.port}/ws", subprotocols=names, max_queue=None) as socket:
             await socket.send(json.dumps({"type": "join_game", "payload": {"gameId": answer["gameId"]}}))
             self.joined.set()
             tables: Tables = {}
             while not until.is_set():
-                message = json.loads(await socket.recv())
+                try:
+                    async with asyncio.timeout(0.5):  # once the others are gone there may be nothing to say
+                        message = json.loads(await socket.recv())
+                except TimeoutError:
+                    continue
                 if message["type"] != "game_state":
                     continue
                 state = message["payload"]
