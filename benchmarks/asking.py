@@ -36,14 +36,21 @@ class Asked:
 
     def await_players(self, players: int) -> dict[str, Any]:
         """Until so many are in, and what the server says then."""
+        return self._await("players", players)
+
+    def await_joins(self, joins: int) -> dict[str, Any]:
+        """The same for those who have come since the server began, whether or not they are still there."""
+        return self._await("joins", joins)
+
+    def _await(self, what: str, number: int) -> dict[str, Any]:
         deadline = time.monotonic() + PATIENCE
         late = 0.0
         while True:
             answer = self.ask()
             answer["late_ms"] = late = max(late, answer["late_ms"])
-            if answer["players"] == players:
+            if answer[what] == number:
                 return answer
-            assert time.monotonic() < deadline, f"{answer['players']} of {players} players are in"
+            assert time.monotonic() < deadline, f"{answer[what]} {what} of {number}"
             time.sleep(0.1)
 
 

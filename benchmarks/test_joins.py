@@ -52,7 +52,7 @@ def weather(program: Path, game: str) -> Weather:
         arrived: list[Measured] = []
         arriving = threading.Thread(target=lambda: arrived.append(arrive(program, server, game)))
         arriving.start()
-        stormy = server.await_players(VETERANS + STORM)
+        stormy = server.await_joins(calm["joins"] + STORM)
         arriving.join()
         playing.join()
     return Weather(played[0], arrived[0], calm, stormy)
