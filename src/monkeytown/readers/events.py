@@ -16,15 +16,13 @@ import msgspec
 from monkeytown.position import Position
 from monkeytown.protocol.close import CloseCode, may_return
 from monkeytown.protocol.codec import JSON, Codec
-from monkeytown.room.delayed import Delayed
+from monkeytown.readers.individuals import IndividualAudience
 from monkeytown.room.encoded import Encoding, Reading
 from monkeytown.room.member import Member
 from monkeytown.room.private import Private
 from monkeytown.room.room import Room
-from monkeytown.room.view import EVERYTHING
-from monkeytown.runtime.host import Audience, HostedRoom
+from monkeytown.runtime.host import HostedRoom
 from monkeytown.runtime.limits import TokenBucket
-from monkeytown.runtime.metrics import Traffic
 
 if TYPE_CHECKING:
     from monkeytown.readers.socketio import Connection, EventFront
@@ -98,21 +96,18 @@ class Events(Codec):
         return EVENT + msgspec.json.encode([kind, payload])
 
 
-class EventAudience(Audience):
-    """The Socket.IO players of one room, who see it as it was `delay` seconds ago, `rate` times a second at most.
+class EventAudience(IndividualAudience["EventLink"]):
+    """The Socket.IO players of one room, who are told `rate` times a second at most.
 
     All of them are told at the same ticks, so that they stand at the same positions and share what is encoded.
     """
 
+    encoding = Encoding.JSON
+
     def __init__(
         self, room: Room, *, rate: float, delay: float = 0.0, now: Callable[[], float] = time.monotonic
     ) -> None:
-        self.room = room
-        self.delay = delay
-        self.links: set[EventLink] = set()
-        self.said = Traffic()
-        self._past = Delayed(room, delay) if delay else None
-        self._now = now
+        super().__init__(room, delay=delay, now=now)
         self._interval = 1 / rate if room.tick_rate else 0.0
         self._slack = 0.5 / room.tick_rate if room.tick_rate else 0.0
         self._due = 0.0
@@ -121,8 +116,7 @@ class EventAudience(Audience):
 
     def prepare(self, room: Room) -> None:
         self._texts.clear()
-        if self._past is not None:
-            self._past.follow()
+        super().prepare(room)
 
     def send(self) -> None:
         if not self.links:
@@ -135,23 +129,6 @@ class EventAudience(Audience):
         for link in tuple(self.links):
             if is_due or link.has_nothing:
                 link.look(now)
-
-    def traffic(self) -> Traffic:
-        return self.said
-
-    @property
-    def can_be_read(self) -> bool:
-        """Whether nothing has happened since the room's last step that the next one will show."""
-        return not self.room.is_disturbed and (self._past is None or self._past.position is not None)
-
-    def read(self, position: Position | None, member: Member) -> Reading:
-        if self._past is not None:
-            return self._past.read(position, EVERYTHING, Encoding.JSON)
-        return self.room.read(position, member.view, Encoding.JSON)
-
-    def private(self, member: Member, base: int | None) -> Private | None:
-        """Nothing is private to those who see what was, since nothing that they see is theirs."""
-        return None if self._past is not None else self.room.private(member, base, Encoding.JSON)
 
     def text(self, frame: bytes) -> str:
         """A state as an event: made once for all who get the same frame."""

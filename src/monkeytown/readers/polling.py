@@ -7,9 +7,8 @@ kept until the client says, with its next request, that it has it. Pure Python, 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from monkeytown._core.wire import Reader, Writer
@@ -17,14 +16,12 @@ from monkeytown.errors import WireError
 from monkeytown.position import Position
 from monkeytown.protocol.close import CloseCode
 from monkeytown.protocol.codec import BINARY, Codec
-from monkeytown.room.delayed import Delayed
-from monkeytown.room.encoded import Reading
+from monkeytown.readers.individuals import IndividualAudience
 from monkeytown.room.member import Member
 from monkeytown.room.private import INPUT, KIND, Private
 from monkeytown.room.room import Room
-from monkeytown.runtime.host import Audience, HostedRoom
+from monkeytown.runtime.host import HostedRoom
 from monkeytown.runtime.limits import TokenBucket
-from monkeytown.runtime.metrics import Traffic
 
 if TYPE_CHECKING:
     from monkeytown.readers.longpoll import Polls
@@ -48,43 +45,14 @@ class _Answer(NamedTuple):
     input: int
 
 
-class PollAudience(Audience):
-    """The polling players of one room, who see it as it was `delay` seconds ago."""
-
-    def __init__(self, room: Room, *, delay: float = 0.0, now: Callable[[], float] = time.monotonic) -> None:
-        self.room = room
-        self.delay = delay
-        self.links: set[PollLink] = set()
-        self.said = Traffic()
-        self._past = Delayed(room, delay) if delay else None
-        self._now = now
-
-    def prepare(self, room: Room) -> None:
-        if self._past is not None:
-            self._past.follow()
+class PollAudience(IndividualAudience["PollLink"]):
+    """The polling players of one room."""
 
     def send(self) -> None:
         if self.links:
             now = self._now()
             for link in tuple(self.links):
                 link.look(now)
-
-    def traffic(self) -> Traffic:
-        return self.said
-
-    @property
-    def can_be_read(self) -> bool:
-        """Whether nothing has happened since the room's last step that the next one will show."""
-        return not self.room.is_disturbed and (self._past is None or self._past.position is not None)
-
-    def read(self, position: Position | None, member: Member) -> Reading:
-        if self._past is not None:
-            return self._past.read(position)
-        return self.room.read(position, member.view)
-
-    def private(self, member: Member, base: int | None) -> Private | None:
-        """Nothing is private to those who see what was, since nothing that they see is theirs."""
-        return None if self._past is not None else self.room.private(member, base)
 
 
 class PollLink:
