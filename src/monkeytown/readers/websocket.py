@@ -254,3 +254,5 @@ class Upgrade(asyncio.Protocol):
         if not transport.is_closing():
             transport.resume_reading()
             self._front.read(connection)
+        # uvloop's transport remembers what it called before: this goes with the connection, and must not keep a request.
+        del self._request, self._early
