@@ -14,7 +14,10 @@ from monkeytown import errors, fields, game, schema, views
 from monkeytown._core import grid
 
 SOURCES = Path(monkeytown.__file__).parent
-INTERNAL = {"AreaView", "Everything", "Grid", "HOOKS", "MAX_TICK_RATE", "Stage", "Schema", "ERROR_CODES"}
+INTERNAL = {"AreaView", "Everything", "Grid", "HOOKS", "MAX_TICK_RATE", "Stage", "Schema", "ERROR_CODES"} | {
+    "RecordRefused",
+    "StoreDown",
+}
 
 
 def test_the_package_exports_what_its_parts_offer_to_games() -> None:

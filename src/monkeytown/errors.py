@@ -11,7 +11,9 @@ Floor 0: knows nothing else of the project.
      ├─ HookError        a hook of the game raised                          (the developer's fault)
      ├─ WireError        bytes that break docs/reference/wire.md            (the peer's fault)
      ├─ Refusal          a request that a player is told cannot be granted  (the player's fault)
-     └─ StartError       nothing can be served; one line says why           (the operator's fault)
+     ├─ StartError       nothing can be served; one line says why           (the operator's fault)
+     ├─ StoreDown        what is kept cannot be reached now: try again
+     └─ RecordRefused    the database cannot hold this record, ever
 """
 
 from __future__ import annotations
@@ -23,9 +25,11 @@ __all__ = [
     "HookError",
     "MonkeytownError",
     "NoSuchTick",
+    "RecordRefused",
     "Refusal",
     "SchemaError",
     "StartError",
+    "StoreDown",
     "TableFull",
     "WireError",
 ]
@@ -61,6 +65,14 @@ class WireError(MonkeytownError, ValueError):
 
 class StartError(MonkeytownError):
     """Nothing can be served. The message is one line for a person; the command line exits with code 2."""
+
+
+class StoreDown(MonkeytownError):
+    """The database cannot be reached, or did not answer in time; what was to be done may be tried again."""
+
+
+class RecordRefused(MonkeytownError):
+    """The database cannot hold this record, whoever tries again."""
 
 
 class HookError(MonkeytownError):
