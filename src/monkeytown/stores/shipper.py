@@ -85,6 +85,8 @@ class Shipper:
         """The time of the first record of the batch that is on its way."""
         self._news = asyncio.Event()
         self._stopping = asyncio.Event()
+        self._moved = asyncio.Event()
+        """Another one each time that something was shipped."""
         self._task: asyncio.Task[None] | None = None
         spools.own.on_durable.append(self._look)
 
@@ -100,6 +102,11 @@ class Shipper:
         """The age of the oldest of them that is on its way, or that the disk does not take; 0 if there is none."""
         since = [at for at in (self._oldest, self._spools.own.failing_since) if at is not None]
         return max(0.0, time.time() - min(since)) if since else 0.0
+
+    async def caught_up(self) -> None:
+        """Returns when the database has everything. The shipper must be running."""
+        while self.lag_records or self._spools.leftovers:
+            await self._moved.wait()
 
     def start(self) -> None:
         """From now on, in this event loop."""
@@ -141,6 +148,7 @@ class Shipper:
             await self._empty(leftovers[0])
             await leftovers[0].remove()
             del leftovers[0]
+            self._move()
         while True:
             await self._empty(own)
             if self._stopping.is_set() and own.trimmed >= own.last:
@@ -160,10 +168,15 @@ class Shipper:
                 await self._refuse(data, reason)
             self._oldest = None
             spool.trim(fetched.last)
+            self._move()
             if fetched.more:
                 await asyncio.sleep(REST)
             else:
                 await self._pause(began + self._linger - time.monotonic())
+
+    def _move(self) -> None:
+        self._moved.set()
+        self._moved = asyncio.Event()
 
     async def _fetch(self, spool: Spool) -> _Fetched:
         """The next batch. It is read and unpacked in another thread, a little at a time."""
@@ -258,4 +271,4 @@ class Shipper:
             return
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), seconds)
-            await asyncio.sleep(min(seconds, self._first_delay))
+            await asyncio.sleep(min(seconds, FIRST_DELAY))
