@@ -70,7 +70,7 @@ class SpoolMachine(RuleBasedStateMachine):
     @rule(part=st.floats(0, 1))
     def trim(self, part: float) -> None:
         async def trim() -> None:
-            self.spool.trim(round(self.spool.last * part))
+            self.spool.trim(round(self.durable * part))
 
         self.runner.run(trim())
         self.trimmed = max(self.trimmed, self.spool.trimmed)
@@ -179,6 +179,6 @@ def write_cut(
 
 
 SpoolMachine.TestCase.settings = settings(
-    max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=50, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestSpool = SpoolMachine.TestCase
