@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 
 from monkeytown.errors import StartError, StoreDown
 from monkeytown.stores import migrations
-from monkeytown.stores.database import Database, Row, Transaction
+from monkeytown.stores.database import Database, Forbidden, Row, Transaction
 
 __all__ = ["Base"]
 
@@ -37,7 +37,10 @@ class Base:
         self._migrate = migrate or self.database.dialect == "sqlite"
         self._fits = False
         await self.database.open()
-        await self._fit()
+        try:
+            await self._fit()
+        except Forbidden as error:
+            raise StartError(str(error)) from error
 
     async def close(self) -> None:
         """Lets go of the database. May be called twice, and for one that does not answer."""

@@ -15,7 +15,7 @@ from typing import Any, Literal, Protocol
 
 from monkeytown.errors import StoreDown
 
-__all__ = ["Collided", "Database", "Dialect", "Insert", "Row", "Transaction"]
+__all__ = ["Collided", "Database", "Dialect", "Forbidden", "Insert", "Row", "Transaction"]
 
 Dialect = Literal["sqlite", "postgresql"]
 Row = tuple[Any, ...]
@@ -23,6 +23,10 @@ Row = tuple[Any, ...]
 
 class Collided(StoreDown):
     """Two writers were in each other's way and this one gave in: it may try again at once."""
+
+
+class Forbidden(StoreDown):
+    """It answers, and does not let us: that does not mend itself."""
 
 
 class Insert:

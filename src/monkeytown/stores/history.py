@@ -99,7 +99,7 @@ class History(Base):
     ) -> list[KnownEvent]:
         """What the rules emitted, oldest first. `after` is `(epoch, sequence)` of the last event of the page before."""
         rows = await self._fetch(EVENTS, text(room), limit, *(after or BEGINNING))
-        return [KnownEvent(*place, data.encode()) for *place, data in rows]
+        return [KnownEvent._make((*place, data.encode())) for *place, data in rows]
 
 
 def _game(row: Row) -> KnownGame:

@@ -64,4 +64,4 @@ class Replays(Base):
 
 def _replay(row: Row) -> KnownReplay:
     *rest, complete = row
-    return KnownReplay(*rest, bool(complete))
+    return KnownReplay._make((*rest, bool(complete)))
