@@ -201,7 +201,7 @@ class Room:
             self._settle()
             raise
         self._stage.announce(member)
-        self._stage.remind(member, self._rules.chat.lines)
+        self.keeping.remind(member)
         self._stage.release()
         self._stage.reviewed.discard(member)  # nothing has been described to it yet
         self._settle()
