@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from monkeytown.game import Game
-from tests import browser, node, postgres as postgresql
+from tests import browser, node
+from tests import postgres as postgresql
 
 Serve = Callable[..., Awaitable[Any]]
 

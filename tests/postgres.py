@@ -1,4 +1,5 @@
-"""A real PostgreSQL for tests: where this machine's is, how to get one, and a server of it that can be stopped, paused and killed.
+"""A real PostgreSQL for tests: where this machine's is, how to get one, and a server of it that can be stopped, paused and
+killed.
 
     with Postgres(folder) as server:
         url = await server.database()       # a fresh one, of a role that may do in it what it likes
@@ -33,10 +34,12 @@ HOW_TO_INSTALL = (
     "no PostgreSQL server found: apt-get install -y postgresql (Fedora: dnf install postgresql-server; macOS: brew install "
     "postgresql) or name the folder of its programs with MONKEYTOWN_TEST_POSTGRES"
 )
-# Below the range from which the kernel takes the ports of outgoing connections, so that none of those is in the way of a restart.
+# Below the range from which the kernel takes the ports of outgoing connections, so that none of those is in the way of a
+# restart.
 PORTS = range(20_000, 30_000)
 PATIENCE = 30.0
 PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)
 OWNER = "monkeytown"  # not a superuser, as it should be in production
 LOCKED = "locked"  # a role that needs a password
 PASSWORD = "open/sesame"
@@ -134,7 +137,7 @@ class Postgres:
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
-                preexec_fn=_die_with_parent,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509 - one system call, which needs no lock
             )
         deadline = time.monotonic() + PATIENCE
         ready = [self._programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]
@@ -178,11 +181,11 @@ class Postgres:
 def _die_with_parent() -> None:
     """Linux: so that a test run that is killed leaves no server behind."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _without_root(folder: Path) -> tuple[list[str], str | None]:
-    """What to put before a command so that it does not run as root, which PostgreSQL refuses; and whose its files then are."""
+    """What to put before a command so that it does not run as root, as PostgreSQL wants it; and whose its files are then."""
     if os.geteuid() != 0:
         return [], None
     # As nobody within a user namespace of its own: outside it is still root, and may read what root may.

@@ -48,10 +48,6 @@ PLAYED = """
 """
 SAID = "SELECT room, time, name, text FROM chat WHERE player = $1 ORDER BY time, room, epoch, sequence"
 SCORED = "SELECT room, game, time, score FROM scores WHERE player = $1 ORDER BY time, room, epoch, sequence"
-TOLD = """
-    SELECT room, time, event, data FROM events WHERE player = $1 AND kind = 'event'
-    ORDER BY time, room, epoch, sequence
-"""
 
 
 class Players(Base):
@@ -94,17 +90,12 @@ class Players(Base):
             played = await transaction.fetch(PLAYED, player)
             said = await transaction.fetch(SAID, player)
             scored = await transaction.fetch(SCORED, player)
-            told = await transaction.fetch(TOLD, player)
         document = json.loads(known.data) if known.data is not None else None
         return {
             "player": {**known._asdict(), "data": document},
             "games": _named(("room", "game", "joined", "left"), played),
             "chat": _named(("room", "time", "name", "text"), said),
             "scores": _named(("room", "game", "time", "score"), scored),
-            "events": [
-                {"room": room, "time": time, "event": event, "data": json.loads(data)}
-                for room, time, event, data in told
-            ],
         }
 
     async def erase(self, id: str, at: float) -> None:

@@ -2,9 +2,10 @@
 
 Knows connections, deadlines and errors; no table.
 
-Every wait has a deadline, and at its end the connection is dropped, not closed: a server that is stopped, or whose machine is gone, answers
-neither a goodbye nor a request to cancel. (That is why statements are given no timeout of asyncpg's own, which begins with
-such a request.) The others that lie idle are dropped too, as they lead to the same server; new ones are made once it is back.
+Every wait has a deadline, and at its end the connection is dropped, not closed: a server that is stopped, or whose machine is
+gone, answers neither a goodbye nor a request to cancel. (That is why statements are given no timeout of asyncpg's own, which
+begins with such a request.) The others that lie idle are dropped too, as they lead to the same server; new ones are made once
+it is back.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ T = TypeVar("T")
 
 
 class PostgreSQL:
-    """A `Database` at `url`. `seconds` is how long it may take to answer; whoever waits for a connection waits within them."""
+    """A `Database` at `url`. `seconds` is how long a statement may take, and how long it may take to get a connection for it."""
 
     dialect: Dialect = "postgresql"
 

@@ -59,7 +59,6 @@ CREATE TABLE events (
     data TEXT,
     PRIMARY KEY (room, epoch, sequence)
 );
-CREATE INDEX events_by_player ON events (player) WHERE player <> '';
 
 CREATE TABLE chat (
     room TEXT COLLATE "C",
