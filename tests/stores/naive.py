@@ -79,9 +79,7 @@ class Naive:
             end, why = closed.get(room, (None, {"reason": ""}))
             begin, how = opened.get(room, (end, {"mode": ""}))
             assert begin
-            found.append(
-                (room, how["mode"], begin.time, end and end.time, why["reason"], results.get(room))
-            )
+            found.append((room, how["mode"], begin.time, end and end.time, why["reason"], results.get(room)))
         return sorted(found, key=lambda game: (game[2], game[0]), reverse=True)
 
     def participants(self, room: str) -> list[tuple[Any, ...]]:
@@ -94,9 +92,7 @@ class Naive:
         for player, records in moves.items():
             first = min(record.time for record in records)
             last = records[-1]
-            found.append(
-                (player, self.name(player), first, last.time if last.kind is Kind.LEFT else None)
-            )
+            found.append((player, self.name(player), first, last.time if last.kind is Kind.LEFT else None))
         return sorted(found, key=lambda one: (one[2], one[0]))
 
     def board(self, game: str, week: str) -> list[tuple[int, str, str, float]]:

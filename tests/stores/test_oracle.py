@@ -48,7 +48,9 @@ rooms = st.lists(
 steps = st.lists(
     st.one_of(
         st.lists(
-            st.tuples(st.integers(0, ROOMS - 1), st.integers(0, 14), st.integers(1, 15)), min_size=1, max_size=4
+            st.tuples(st.integers(0, ROOMS - 1), st.integers(0, 14), st.integers(1, 15)),
+            min_size=1,
+            max_size=4,
         ),
         st.sampled_from(PLAYERS),
     ),
@@ -102,9 +104,7 @@ async def compare(store: Store, naive: Naive) -> None:
     lines, events = {}, []
     for number in range(ROOMS):
         room = f"room-{number}"
-        lines |= {
-            (room, line.epoch, line.sequence): line.text for line in await store.chat(room, limit=50)
-        }
+        lines |= {(room, line.epoch, line.sequence): line.text for line in await store.chat(room, limit=50)}
         events += [
             (room, event.sequence, json.loads(event.data)) for event in await store.events(room, limit=50)
         ]

@@ -46,8 +46,16 @@ async def test_everything_is_there_once(store: Store) -> None:
     there = await contents(store)
     counts = {table: len(rows) for table, rows in there.items()}
     assert counts == {
-        **{"players": 2, "games": 1, "participants": 2, "events": 9, "chat": 1},
-        **{"scores": 2, "results": 1, "boards": 1, "standings": 4, "replays": 0},
+        "players": 2,
+        "games": 1,
+        "participants": 2,
+        "events": 9,
+        "chat": 1,
+        "scores": 2,
+        "results": 1,
+        "boards": 1,
+        "standings": 4,
+        "replays": 0,
     }
     assert await store.write(diary.records) == 0
     assert await contents(store) == there
@@ -93,7 +101,9 @@ def later(record: Record, seconds: float) -> Record:
 class Interrupted:
     """A database that goes away at one of its statements: before it or, with `after`, once it is done."""
 
-    def __init__(self, database: Database, at: int, *, after: bool, error: type[StoreDown] = StoreDown) -> None:
+    def __init__(
+        self, database: Database, at: int, *, after: bool, error: type[StoreDown] = StoreDown
+    ) -> None:
         self._database = database
         self.dialect = database.dialect
         self.place = database.place
@@ -347,28 +357,44 @@ async def test_a_game_that_counts_otherwise_begins_a_new_board(store: Store) -> 
 # ---- what cannot be kept ----
 
 BROKEN = {
-    "no JSON": dict(content=b"{"),
-    "no UTF-8": dict(content=b'{"event": "\xff"}'),
-    "another type": dict(content=b'{"event": 7}'),
-    "half a character": dict(content=b'{"event": "\\ud800"}'),
-    "a long id": dict(room="r" * 256),
-    "a long player": dict(player="p" * 256),
-    "no time": dict(time=float("nan")),
-    "endless time": dict(time=float("inf")),
-    "a large number": dict(sequence=2**63),
-    "a score without a score": dict(kind=Kind.SCORE, content=b"{}"),
-    "a score that is too large": dict(kind=Kind.SCORE, player="p", content=b'{"score": 1e300}'),
-    "a score of nobody": dict(kind=Kind.SCORE, content=b'{"score": 1}'),
-    "a score beyond all calendars": dict(kind=Kind.SCORE, player="p", content=b'{"score": 1}', time=1e18),
-    "a score of another order": dict(kind=Kind.SCORE, player="p", content=b'{"score": 1, "order": "odd"}'),
+    "no JSON": {"content": b"{"},
+    "no UTF-8": {"content": b'{"event": "\xff"}'},
+    "another type": {"content": b'{"event": 7}'},
+    "half a character": {"content": b'{"event": "\\ud800"}'},
+    "a long id": {"room": "r" * 256},
+    "a long player": {"player": "p" * 256},
+    "no time": {"time": float("nan")},
+    "endless time": {"time": float("inf")},
+    "a large number": {"sequence": 2**63},
+    "a score without a score": {"kind": Kind.SCORE, "content": b"{}"},
+    "a score that is too large": {"kind": Kind.SCORE, "player": "p", "content": b'{"score": 1e300}'},
+    "a score of nobody": {"kind": Kind.SCORE, "content": b'{"score": 1}'},
+    "a score beyond all calendars": {
+        "kind": Kind.SCORE,
+        "player": "p",
+        "content": b'{"score": 1}',
+        "time": 1e18,
+    },
+    "a score of another order": {
+        "kind": Kind.SCORE,
+        "player": "p",
+        "content": b'{"score": 1, "order": "odd"}',
+    },
 }
 
 
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
 async def test_what_no_database_could_hold_is_refused(store: Store, broken: dict[str, Any]) -> None:
-    fields = dict(
-        room="r", game="jungle", epoch=1, sequence=1, time=WEEK_48, kind=Kind.EVENT, player="", content=b"{}"
-    )
+    fields = {
+        "room": "r",
+        "game": "jungle",
+        "epoch": 1,
+        "sequence": 1,
+        "time": WEEK_48,
+        "kind": Kind.EVENT,
+        "player": "",
+        "content": b"{}",
+    }
     good = a_game()
     with pytest.raises(RecordRefused):
         await store.write([*good.records, Record(**{**fields, **broken})])
