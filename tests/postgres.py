@@ -22,6 +22,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -137,11 +138,17 @@ class Postgres:
                 stdin=subprocess.DEVNULL,
                 preexec_fn=_die_with_parent,  # noqa: PLW1509 - one system call, which needs no lock
             )
+        try:
+            self._wait_until_ready(self._process)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + PATIENCE
         ready = [self._programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]
         while subprocess.run(ready, check=False).returncode:
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                self.stop()
+            if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"PostgreSQL did not start:\n{self._log.read_text()[-2000:]}")
             time.sleep(0.02)
 
@@ -160,15 +167,17 @@ class Postgres:
 
     def pause(self) -> None:
         """Freeze it with all its processes: the kernel still takes connections for it, and nobody answers."""
-        os.kill(self.pid, signal.SIGSTOP)
-        for child in self._children():
-            os.kill(child, signal.SIGSTOP)
+        self._send(signal.SIGSTOP, [self.pid])
+        self._send(signal.SIGSTOP, self._children())
 
     def resume(self) -> None:
         """Let it go on where it was."""
-        for child in self._children():
-            os.kill(child, signal.SIGCONT)
-        os.kill(self.pid, signal.SIGCONT)
+        self._send(signal.SIGCONT, [*self._children(), self.pid])
+
+    def _send(self, number: signal.Signals, processes: list[int]) -> None:
+        for pid in processes:
+            with suppress(ProcessLookupError):  # it has just ended by itself
+                os.kill(pid, number)
 
     def _children(self) -> list[int]:
         table = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True)
