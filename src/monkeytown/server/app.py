@@ -246,6 +246,7 @@ class _Instance:
             window=settings.ack_window,
             send_threads=settings.send_threads,
         )
+        self.sessions.in_turn = self.front.admission.put
         self.polls = Polls(self.sessions, settings, addresses=addresses)
         self.events = _socketio_front(self.sessions, settings, addresses)
         sweeps = [self.front.sweep, self.polls.sweep, self.sessions.sweep, self.host.sweep]
