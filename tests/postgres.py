@@ -43,10 +43,10 @@ LIBC = ctypes.CDLL(None)
 OWNER = "monkeytown"  # not a superuser, as it should be in production
 LOCKED = "locked"  # a role that needs a password
 PASSWORD = "open/sesame"
-# Nothing here has to outlive the machine.
+# Nothing here has to outlive the machine; what was committed must outlive the server.
 OPTIONS = (
     *("-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off"),
-    *("-c", "full_page_writes=off", "-c", "synchronous_commit=off", "-c", "max_connections=40"),
+    *("-c", "full_page_writes=off", "-c", "max_connections=40"),
     *("-c", "deadlock_timeout=100ms", "-c", "log_min_messages=warning", "-c", "autovacuum=off"),
 )
 

@@ -39,6 +39,8 @@ from monkeytown.runtime.sweeper import Sweeper
 from monkeytown.runtime.ticker import Ticker, make_waker
 from monkeytown.schema import Schema
 from monkeytown.server import simulate, web
+from monkeytown.server.archive import Archive
+from monkeytown.server.archive_metrics import ArchiveCollector
 from monkeytown.server.auth import Auth, own_check
 from monkeytown.server.headers import HEADERS
 from monkeytown.server.health import Health
@@ -74,6 +76,8 @@ class RunningServer:
         self.sessions = instance.sessions
         self.front = instance.front
         self.polls = instance.polls
+        self.auth = instance.auth
+        self.archive = instance.archive
         self.events = instance.events
         """The Socket.IO front, if there is one."""
 
@@ -139,7 +143,7 @@ async def running(
 ) -> AsyncIterator[RunningServer]:
     """A server in this event loop for as long as the block lasts. `routes` are served beside the game."""
     with _bound(games, settings) as sock:
-        server, about = _build(games, settings, sock, routes)
+        server, about = await _build(games, settings, sock, routes)
         task = asyncio.create_task(simulate.serve(settings, sock, server.serve))
         started = asyncio.create_task(server.up.wait())
         try:
@@ -152,7 +156,7 @@ async def running(
 
 
 async def _serve(games: Sequence[type[Game]], settings: Settings, sock: socket.socket) -> None:
-    server, about = _build(games, settings, sock, ())
+    server, about = await _build(games, settings, sock, ())
     server.takes_signals = True
     # What is loaded by now stays: the collector need not look at it in the middle of a tick.
     gc.collect()
@@ -217,8 +221,9 @@ def _bind(host: str, port: int) -> socket.socket:
 class _Instance:
     """The parts of a server but for HTTP, joined. To be made in the event loop that they will run in."""
 
-    def __init__(self, games: Sequence[type[Game]], settings: Settings) -> None:
+    def __init__(self, games: Sequence[type[Game]], settings: Settings, archive: Archive) -> None:
         metrics = Metrics()
+        self.archive = archive
 
         def audiences(room: Room) -> list[Audience]:
             return [self.front.audience(room)]
@@ -228,14 +233,22 @@ class _Instance:
             games,
             Ticker(waker, metrics=metrics, shedding=Shedding(settings.max_stride)),
             make_audiences=audiences,
+            keep=archive.keep,
             max_players=settings.max_players or None,
             empty_seconds=settings.empty_room_seconds,
         )
         self.origins = Origins(settings.origins, loopback=settings.on_loopback)
         addresses = Addresses(settings.connections_per_address, free_loopback=settings.on_loopback)
-        self.auth = Auth(_tokens(settings), guests=settings.lets_guests_in, check=own_check(games))
+        self.auth = Auth(
+            _tokens(settings),
+            guests=settings.lets_guests_in,
+            kept=None if archive.store is None else archive,
+            check=own_check(games),
+            newest=archive.newest,
+        )
         self.sessions = Sessions(self.host, settings, gate=self.auth, may_keep=addresses.may_keep)
         self.auth.send_away = self.sessions.send_away
+        archive.documented = self.sessions.documented
         self.front = Front(
             self.host,
             self.sessions,
@@ -246,6 +259,7 @@ class _Instance:
             window=settings.ack_window,
             send_threads=settings.send_threads,
         )
+        self.sessions.in_turn = self.front.admission.put
         self.polls = Polls(self.sessions, settings, addresses=addresses)
         self.events = _socketio_front(self.sessions, settings, addresses)
         sweeps = [self.front.sweep, self.polls.sweep, self.sessions.sweep, self.host.sweep]
@@ -253,9 +267,10 @@ class _Instance:
             sweeps.append(self.events.sweep)
         shortest = min(settings.first_message_seconds, settings.silence_seconds, settings.stalled_seconds)
         self._sweeper = Sweeper(min(1.0, shortest / 4), sweeps)
-        self.health = Health()
+        self.health = Health(lambda: archive.trouble)
 
     def start(self) -> None:
+        self.archive.start()
         self.front.start()
         self._sweeper.start()
         self.health.ready = True
@@ -269,6 +284,7 @@ class _Instance:
         if self.events is not None:
             await self.events.close()
         self.host.close()
+        await self.archive.close()
 
 
 def _tokens(settings: Settings) -> Tokens:
@@ -287,14 +303,15 @@ def _tokens(settings: Settings) -> Tokens:
     return Tokens(own, keys=keys, leeway=settings.jwt_leeway)
 
 
-def _build(
+async def _build(
     games: Sequence[type[Game]], settings: Settings, sock: socket.socket, routes: Sequence[BaseRoute]
 ) -> tuple[_Server, RunningServer]:
     """An instance, with HTTP around it."""
-    instance = _Instance(games, settings)
+    instance = _Instance(games, settings, await Archive.open(settings))
     about = RunningServer(settings, sock, instance)
     page = MetricsPage(
         ServerCollector(instance.host, instance.sessions, instance.front, instance.polls, instance.events),
+        ArchiveCollector(instance.archive),
         token=settings.metrics_token.get_secret_value(),
         is_open=settings.on_loopback,
     )
