@@ -69,22 +69,22 @@ class Postgres:
 
     def __init__(self, folder: Path, programs: Path) -> None:
         self.port = _free_port()
-        self._data = folder / "data"
+        self.data = folder / "data"
         self._log = folder / "log"
         self._programs = programs
         self._names = count(1)
         self._process: subprocess.Popen[bytes] | None = None
         self._prefix, user = _without_root(folder)
-        command = [programs / "initdb", "-D", self._data, "-U", "postgres", "-A", "trust", "--no-sync"]
+        command = [programs / "initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "--no-sync"]
         subprocess.run(
             [*self._prefix, *command, "--no-locale", "-E", "UTF8"], check=True, stdout=subprocess.DEVNULL
         )
-        rules = self._data / "pg_hba.conf"
+        rules = self.data / "pg_hba.conf"
         rules.write_text(f"host all {LOCKED} 127.0.0.1/32 scram-sha-256\n" + rules.read_text())
         if user:
             shutil.chown(rules, user)
         # Without a server, as whoever asks for one may be within an event loop.
-        single = [*self._prefix, programs / "postgres", "--single", "-D", self._data, "postgres"]
+        single = [*self._prefix, programs / "postgres", "--single", "-D", self.data, "postgres"]
         roles = f"CREATE ROLE {OWNER} LOGIN\nCREATE ROLE {LOCKED} LOGIN PASSWORD '{PASSWORD}'\n"
         subprocess.run(single, input=roles.encode(), check=True, stdout=subprocess.DEVNULL)
 
@@ -129,7 +129,7 @@ class Postgres:
     def start(self) -> None:
         """Start it and wait until it takes connections."""
         assert self._process is None
-        command = [*self._prefix, self._programs / "postgres", "-D", self._data, "-p", str(self.port)]
+        command = [*self._prefix, self._programs / "postgres", "-D", self.data, "-p", str(self.port)]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [*command, *OPTIONS],
