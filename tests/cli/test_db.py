@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,9 @@ from click.testing import CliRunner
 
 from monkeytown.cli.db import db
 from monkeytown.errors import StartError
+from monkeytown.stores.address import database_at
 from monkeytown.stores.migrations import NEWEST, steps
+from monkeytown.stores.store import Store
 from tests.cli.command import monkeytown
 from tests.postgres import Postgres
 
@@ -34,6 +38,42 @@ def test_the_tables_are_made_and_looked_at(
     assert run("upgrade") == (0, [*(f"applied {name}" for name in FILES), f"{place}: schema {NEWEST}"])
     assert run("upgrade") == (0, [f"{place}: schema {NEWEST}"])
     assert run("status") == (0, [f"{place}: schema {NEWEST}; {NEWEST} is needed"])
+
+
+def test_a_player_is_handed_out_and_forgotten(data_folder: Path):
+    assert CliRunner().invoke(db, ["upgrade"]).exit_code == 0
+    asyncio.run(with_ann(data_folder))
+    exported = CliRunner().invoke(db, ["export", "ann"])
+    assert json.loads(exported.stdout)["player"]["name"] == "Ännchen"
+    assert "Ännchen" in exported.stdout
+    refused = CliRunner().invoke(db, ["erase", "ann"], input="n\n")
+    assert refused.exit_code == 1
+    assert "Ännchen" in CliRunner().invoke(db, ["export", "ann"]).stdout
+    assert CliRunner().invoke(db, ["erase", "ann"], input="y\n").exit_code == 0
+    erased = json.loads(CliRunner().invoke(db, ["export", "ann"]).stdout)
+    assert erased["player"]["name"] == ""
+    again = CliRunner().invoke(db, ["erase", "ann", "--yes"])
+    assert (again.exit_code, again.stdout) == (0, "ann is forgotten\n")
+    still = json.loads(CliRunner().invoke(db, ["export", "ann"]).stdout)
+    assert still["player"]["erased"] == erased["player"]["erased"] > 0
+    for command, id in (("export", "ben"), ("erase", "b" * 256)):
+        wrong = CliRunner().invoke(db, [command, id, *(["--yes"] if command == "erase" else [])])
+        assert isinstance(wrong.exception, StartError)
+
+
+async def with_ann(folder: Path) -> None:
+    database = database_at("", folder)
+    assert database
+    store = Store(database)
+    await store.open(migrate=True)
+    await store.rename("ann", "Ännchen")
+    await store.close()
+
+
+def test_what_is_stored_is_shown_once_the_tables_are_there(data_folder: Path):
+    wrong = CliRunner().invoke(db, ["export", "ann"])
+    assert isinstance(wrong.exception, StartError)
+    assert "run `monkeytown db upgrade`" in str(wrong.exception)
 
 
 def test_what_is_wrong_is_one_line(tmp_path: Path, postgres: Postgres, monkeypatch: pytest.MonkeyPatch):

@@ -47,6 +47,26 @@ async def test_what_was_committed_is_on_the_disk(path: Path) -> None:
     await database.close()
 
 
+async def test_what_is_erased_is_gone_from_the_file(path: Path) -> None:
+    store = Store(SQLite(path))
+    await store.open(migrate=True)
+    diary = Diary()
+    diary.joined("ann", "Annabella")
+    for _ in range(100):
+        diary.chat("ann", "what nobody should read")
+    await store.write(diary.records)
+    await store.erase("ann", 1.0)
+    await store.close()
+    left = everything_in(path.parent)
+    assert b"room-1" in left
+    assert b"Annabella" not in left
+    assert b"what nobody should read" not in left
+
+
+def everything_in(folder: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in folder.iterdir())
+
+
 # ---- opening ----
 
 
