@@ -117,6 +117,8 @@ ERROR_CODES: dict[str, str] = {
     "GAME-004": "You are in a game already.",
     "GAME-005": "The rules of the game failed; the room has ended.",
     "GAME-006": "The room has closed.",
+    "GAME-007": "You have opened too many rooms.",
+    "GAME-008": "No more rooms can be opened here now.",
     "GAME-100": "The rules do not allow it.",
     "WS-001": "The subprotocol or version is not spoken here.",
     "WS-002": "Text came where binary is due, or the reverse.",

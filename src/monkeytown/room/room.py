@@ -24,6 +24,7 @@ from monkeytown.room.private import Private, private_part
 from monkeytown.room.reading import Reader
 from monkeytown.room.rules import Rules
 from monkeytown.room.seating import Seating
+from monkeytown.room.setup import Setup
 from monkeytown.room.stage import RoomStage
 from monkeytown.room.view import EVERYTHING, View
 from monkeytown.schema import Schema
@@ -41,7 +42,7 @@ class Room:
         room_id: str,
         epoch: int = 1,
         seed: int = 0,
-        max_players: int | None = None,
+        setup: Setup = Setup(),
         stopwatch: Stopwatch | None = None,
     ) -> None:
         self.id = room_id
@@ -78,7 +79,7 @@ class Room:
             players=self._seating.players,
             room_id=room_id,
             seed=seed,
-            max_players=max_players,
+            setup=setup,
         )
         if self._rules.failed is None:
             self._rules.call("on_create")
@@ -204,8 +205,7 @@ class Room:
 
     def leave(self, player_id: str) -> None:
         """A player is gone. Nothing happens if they already were."""
-        member = self.members.get(player_id)
-        if member is not None:
+        if (member := self.members.get(player_id)) is not None:
             self._remove(member)
             self._settle()
 

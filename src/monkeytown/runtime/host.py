@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Collection, Iterable
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -22,14 +22,17 @@ from monkeytown.protocol.codec import BINARY
 from monkeytown.room.member import Member
 from monkeytown.room.room import Room
 from monkeytown.room.view import EVERYTHING
+from monkeytown.runtime.audience import Audience, traffic_of
+from monkeytown.runtime.listing import Listing, Waiting
 from monkeytown.runtime.matchmaking import choose
 from monkeytown.runtime.metrics import Metrics, Traffic
+from monkeytown.runtime.seats import Seats
 from monkeytown.runtime.ticker import Beat, Ticker
 
 if TYPE_CHECKING:
     from monkeytown.runtime.session import Session
 
-__all__ = ["Audience", "Host", "HostedRoom"]
+__all__ = ["Host", "HostedRoom"]
 
 log = structlog.get_logger()
 
@@ -37,25 +40,13 @@ log = structlog.get_logger()
 PROMPT_RATE = 20
 
 
-class Audience(Protocol):
-    """The readers of one kind in one room."""
-
-    def prepare(self, room: Room) -> None:
-        """The room has moved: makes ready what brings its readers to now."""
-
-    def send(self) -> None:
-        """Sends what was made ready, unless the room has ended meanwhile."""
-
-    def traffic(self) -> Traffic:
-        """What was sent to them so far."""
-        return Traffic()
-
-
 class HostedRoom:
     """One room in time, with those who sit in it."""
 
-    def __init__(self, host: Host, room: Room, stopwatch: Stopwatch) -> None:
+    def __init__(self, host: Host, room: Room, stopwatch: Stopwatch, listing: Listing) -> None:
         self.room = room
+        self.listing = listing
+        self.seats = Seats(room.members)
         self.audiences: list[Audience] = []
         self.sessions: dict[str, Session] = {}
         """By player id."""
@@ -84,8 +75,14 @@ class HostedRoom:
         return self.room.name
 
     @property
-    def has_seat(self) -> bool:
-        return self.room.closed is None and not self.room.is_full
+    def is_full(self) -> bool:
+        """Whether nobody else can sit down; seats that are only reserved count as free."""
+        return self.room.closed is not None or self.room.is_full
+
+    def has_seats_for(self, players: Collection[str]) -> bool:
+        """Whether all of these can sit down."""
+        limit = self.room.game.max_players
+        return self.room.closed is None and self.seats.has_for(players, limit, self._host.now())
 
     def schema(self, member: Member) -> bytes:
         """The `schema` message of the binary encoding: the same for all who see the room in the same way."""
@@ -105,6 +102,7 @@ class HostedRoom:
             self._settle()
             raise
         self.sessions[session.id] = session
+        self.seats.sit(session.id)
         self.empty_since = None
         self._metrics.joins += 1
         return self.room.members[session.id]
@@ -127,8 +125,7 @@ class HostedRoom:
             return
         self.advance()
         self.room.leave(session.id)
-        if not self.sessions:
-            self.empty_since = self._host.now()
+        self._vacated()
         self.disturbed()
 
     # Time
@@ -170,19 +167,7 @@ class HostedRoom:
 
     def traffic(self) -> Traffic:
         """What the room said to its readers so far."""
-        traffic = Traffic(self.room.encoded.made, self.room.encoded.shared)
-        if self.room.area is not None:
-            traffic.frames_encoded += self.room.area.encoded
-            traffic.frames_shared += self.room.area.shared
-        for table in self.room.tables:
-            rest = table.bytes_encoded
-            for field, column in zip(table.entity.fields(), table.columns, strict=True):
-                traffic.column_bytes[table.name, field.name] = column.bytes_encoded
-                rest -= column.bytes_encoded
-            traffic.column_bytes[table.name, ""] = rest
-        for audience in self.audiences:
-            traffic.add(audience.traffic())
-        return traffic
+        return traffic_of(self.room, self.audiences)
 
     def retire(self, audience: Audience) -> None:
         """Nobody reads this way any more."""
@@ -268,8 +253,13 @@ class HostedRoom:
         session = self.sessions.pop(player_id, None)
         if session is not None:
             session.dismiss(code, reason)
+        self._vacated()
+
+    def _vacated(self) -> None:
+        """Somebody's seat is free."""
         if not self.sessions:
             self.empty_since = self._host.now()
+        self._host.waiting.add(self, self._host.now())
 
     def dispose(self) -> None:
         """Ends the room, if it has not ended yet."""
@@ -319,51 +309,74 @@ class Host:
         *,
         make_audiences: Callable[[Room], list[Audience]] = lambda room: [],
         max_players: int | None = None,
+        max_rooms: int = 0,
         empty_seconds: float = 10.0,
         now: Callable[[], float] = time.monotonic,
         call_later: Callable[[float, Callable[[], None]], asyncio.TimerHandle] | None = None,
     ) -> None:
         self.games = {game.name: game for game in games}
         self.rooms: dict[str, HostedRoom] = {}
+        self.waiting: Waiting[HostedRoom] = Waiting()
         self.ticker = ticker
         self.metrics: Metrics = ticker.metrics
         self.now = now
         self._make_audiences = make_audiences
         self._max_players = max_players
+        self._max_rooms = max_rooms
         self._empty_seconds = empty_seconds
         self._call_later = call_later
+        self._opened = 0
 
-    def find_seat(self, game_id: str) -> HostedRoom:
-        """The room that a `gameId` means; a new one if it is a game's name and no room has a seat. Raises `Refusal`."""
-        return choose(game_id, self.games, self.rooms, self.open_room)
+    def find_seat(self, game_id: str, player_id: str) -> HostedRoom:
+        """The room that a `gameId` means to a player; a new one if it is a game's name and no room has a seat. Raises `Refusal`."""
+        waiting = self.waiting.of(game_id, "") if game_id in self.games else None
+        return choose(game_id, player_id, rooms=self.rooms, waiting=waiting, open_room=self.open_room)
 
-    def open_room(self, game_name: str) -> HostedRoom:
-        """A new room. Its id cannot be guessed; its dice are nobody's."""
+    def most_players(self, game_name: str) -> int:
+        """How many may be in a room of a game, unless whoever opens it wants it smaller; 0: any number."""
+        return self._max_players or self.games[game_name].max_players
+
+    def open_room(self, game_name: str, listing: Listing | None = None) -> HostedRoom:
+        """A new room. Its id cannot be guessed; its dice are nobody's. Raises `Refusal`: there are too many, the rules do not
+        want it or have failed."""
+        if 0 < self._max_rooms <= len(self.rooms):
+            raise Refusal(code="GAME-008")
+        listing = listing or Listing()
+        setup = listing.setup
+        if setup.max_players is None:
+            setup = setup._replace(max_players=self._max_players)
         stopwatch = Stopwatch(self.metrics.games[game_name].timing, self.ticker.course)
         room = Room(
             self.games[game_name],
             room_id=secrets.token_urlsafe(16),
             seed=secrets.randbits(64),
-            max_players=self._max_players,
+            setup=setup,
             stopwatch=stopwatch,
         )
         self.metrics.games[game_name].rooms_opened += 1
-        hosted = HostedRoom(self, room, stopwatch)
+        self._opened += 1
+        listing.number, listing.opened = self._opened, time.time()
+        hosted = HostedRoom(self, room, stopwatch, listing)
         if room.closed is not None:
             raise Refusal(code="GAME-005")
         hosted.audiences = self._make_audiences(room)
         self.rooms[room.id] = hosted
+        self.waiting.add(hosted, self.now())
         return hosted
 
     def sweep(self, now: float) -> None:
         """Ends rooms that have been empty for long enough; to be called now and then."""
         for hosted in list(self.rooms.values()):
-            if hosted.empty_since is not None and now - hosted.empty_since >= self._empty_seconds:
+            empty = hosted.empty_since is not None and now - hosted.empty_since >= self._empty_seconds
+            if empty and not hosted.seats.reserved(now):
                 hosted.dispose()
+            else:
+                self.waiting.add(hosted, now)  # the rules may have made room
 
     def forget(self, hosted: HostedRoom) -> None:
         """The room has ended."""
         self.rooms.pop(hosted.room.id, None)
+        self.waiting.remove(hosted)
         self.metrics.games[hosted.game_name].rooms_ended += 1
 
     def call_later(self, seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:
