@@ -11,8 +11,10 @@ from random import Random
 from typing import Any
 
 from monkeytown._core.state import Table
+from monkeytown.chat import Chat
 from monkeytown.errors import HookError, Refusal, TableFull
-from monkeytown.game import Game, Player, Players
+from monkeytown.game import Game
+from monkeytown.player import Player, Players
 from monkeytown.room.hooks import hook_error
 from monkeytown.room.member import Member
 from monkeytown.room.setup import Setup
@@ -56,6 +58,7 @@ class Rules:
         game.options = dict(setup.options)
         if setup.max_players is not None:
             game.max_players = setup.max_players
+        self.chat = game.chat = Chat(game_class.chat_history, lambda: stage.timers.now)
         self.takes_batches = game_class.on_inputs is not Game.on_inputs
         """Whether inputs go to `on_inputs`."""
         self.call("__init__")
