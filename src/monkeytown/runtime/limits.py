@@ -89,7 +89,9 @@ class Limits(BaseModel):
         " Off on loopback in development.",
     )
     max_rooms: int = Field(
-        default=10_000, ge=0, description="Rooms that are open at once on this instance, at most; 0: any number."
+        default=10_000,
+        ge=0,
+        description="Rooms that are open at once on this instance, at most; 0: any number.",
     )
     reserved_seconds: float = Field(
         default=15, gt=0, description="How long a seat that was reserved over HTTP waits for its player."

@@ -45,10 +45,6 @@ class Seats:
         self._expire(now)
         return len(self._reserved)
 
-    def is_reserved_for(self, player: str, now: float) -> bool:
-        self._expire(now)
-        return player in self._reserved
-
     def reserve(self, by: str, players: Collection[str], until: float) -> None:
         """Keeps a seat for each of these. What `by` had reserved here before is given up."""
         self.release(by)
