@@ -19,7 +19,7 @@ class Identity(NamedTuple):
     id: str
     """Names the player for ever: at most 128 letters, digits and `_ . : @ | -`. Others see it."""
     name: str | None = None
-    """What others see, unless the player says another name; None: whatever the player says."""
+    """What others see; None: whatever the player says."""
     guest: bool = False
     """Whether nobody vouches for who this is."""
     issued: float = 0.0

@@ -20,7 +20,7 @@ from monkeytown.readers.individuals import IndividualAudience
 from monkeytown.room.member import Member
 from monkeytown.room.private import INPUT, KIND, Private
 from monkeytown.room.room import Room
-from monkeytown.runtime.host import HostedRoom
+from monkeytown.runtime.hosted import HostedRoom
 from monkeytown.runtime.limits import TokenBucket
 
 if TYPE_CHECKING:

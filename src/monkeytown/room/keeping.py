@@ -64,6 +64,10 @@ class Keeping:
         self.documents()
         self.ledger.note(Kind.CLOSED, reason=closing.reason, failed=closing.error is not None)
 
+    def remind(self, member: Member) -> None:
+        """A player gets to read what was said last."""
+        self._stage.remind(member, self._rules.chat.lines)
+
     def say(self, member: Member, text: str) -> None:
         """A player says something to all, as far as the rules let it through."""
         try:

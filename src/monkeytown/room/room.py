@@ -26,7 +26,7 @@ from monkeytown.room.private import Private, private_part
 from monkeytown.room.reading import Reader
 from monkeytown.room.rules import Rules
 from monkeytown.room.seating import Seating
-from monkeytown.room.setup import Setup
+from monkeytown.room.setup import AS_EVER, Setup
 from monkeytown.room.stage import RoomStage
 from monkeytown.room.view import EVERYTHING, View
 from monkeytown.schema import Schema
@@ -44,7 +44,7 @@ class Room:
         room_id: str,
         epoch: int = 1,
         seed: int = 0,
-        setup: Setup = Setup(),
+        setup: Setup = AS_EVER,
         stopwatch: Stopwatch | None = None,
     ) -> None:
         self.id = room_id
@@ -202,7 +202,7 @@ class Room:
             self._settle()
             raise
         self._stage.announce(member)
-        self._stage.remind(member, self._rules.chat.lines)
+        self.keeping.remind(member)
         self._stage.release()
         self._stage.reviewed.discard(member)  # nothing has been described to it yet
         self._settle()

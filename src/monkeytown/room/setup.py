@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-__all__ = ["Setup"]
+__all__ = ["AS_EVER", "Setup"]
 
 
 class Setup(NamedTuple):
@@ -19,3 +19,7 @@ class Setup(NamedTuple):
     mode: str = ""
     private: bool = False
     options: Mapping[str, Any] = MappingProxyType({})
+
+
+AS_EVER = Setup()
+"""Nothing in particular."""

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 from monkeytown.errors import Refusal
 from monkeytown.room.setup import Setup
-from monkeytown.runtime.host import Host, HostedRoom
+from monkeytown.runtime.host import Host
+from monkeytown.runtime.hosted import HostedRoom
 from monkeytown.runtime.limits import Limits
 from monkeytown.runtime.listing import Listing
 

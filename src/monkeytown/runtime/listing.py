@@ -6,7 +6,7 @@ Knows rooms by game, mode and seats; not how they run, nor who asks.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Generic, Protocol, TypeVar
 
@@ -23,7 +23,7 @@ that the search would be felt by the ticks that wait for it."""
 class Listing:
     """Of one room, from its opening on."""
 
-    setup: Setup = Setup()
+    setup: Setup = field(default_factory=Setup)
     creator: str = ""
     """The id of the player who asked for it; empty if it was opened for whoever came first."""
     rank: float | None = None

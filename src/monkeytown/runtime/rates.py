@@ -1,7 +1,7 @@
 """A rate for each of many: players, addresses.
 
-Knows keys and time. Who has asked for nothing in a while has its whole burst again, so it need not be remembered; how many are
-is bounded whatever comes.
+Knows keys and time. Who has asked for nothing in a while has its whole burst again, so it need not be remembered; how many
+are is bounded whatever comes.
 """
 
 from __future__ import annotations

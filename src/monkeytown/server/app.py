@@ -27,9 +27,9 @@ from monkeytown.readers.handshake import Addresses, Origins
 from monkeytown.readers.longpoll import Polls
 from monkeytown.readers.websocket import Front
 from monkeytown.room.room import Room
-from monkeytown.runtime.audience import Audience
 from monkeytown.runtime.collector import Collector
 from monkeytown.runtime.host import Host
+from monkeytown.runtime.hosted import Audience
 from monkeytown.runtime.metrics import Metrics
 from monkeytown.runtime.sessions import Sessions
 from monkeytown.runtime.shedding import Shedding
