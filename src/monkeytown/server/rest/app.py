@@ -1,0 +1,87 @@
+"""The REST API as an ASGI application: joins the endpoints, what they know, and the document about them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from starlette.routing import Mount, Route, Router
+
+from monkeytown.readers.handshake import Origins
+from monkeytown.runtime.bookings import Bookings
+from monkeytown.runtime.host import Host
+from monkeytown.runtime.limits import Limits
+from monkeytown.runtime.session import SERVER
+from monkeytown.server.auth import Auth
+from monkeytown.server.rest.answers import Reply
+from monkeytown.server.rest.boards import Boards
+from monkeytown.server.rest.endpoints import Call, Endpoint
+from monkeytown.server.rest.games import Games
+from monkeytown.server.rest.history import History
+from monkeytown.server.rest.openapi import document
+from monkeytown.server.rest.players import Players
+from monkeytown.server.rest.quotas import Quotas
+from monkeytown.server.rest.resources import Desk, Resource
+from monkeytown.server.rest.sessions import Sessions
+from monkeytown.stores.store import Store
+
+__all__ = ["ROOT", "Rest"]
+
+ROOT = "/api/v1"
+
+
+class Rest:
+    """`store`: None for a server that keeps nothing. `admin_token`: None, if nobody is its administrator."""
+
+    def __init__(
+        self,
+        host: Host,
+        auth: Auth,
+        store: Store | None,
+        limits: Limits,
+        *,
+        origins: Origins,
+        free_loopback: bool,
+        admin_token: str | None = None,
+    ) -> None:
+        quotas = Quotas(limits, free_loopback=free_loopback)
+        history = History(store, host)
+        admin = admin_token.encode() if admin_token else None
+        self.endpoints: tuple[Endpoint, ...] = (
+            *Sessions(auth, quotas).endpoints,
+            *Games(host, Bookings(host, limits), history, quotas).endpoints,
+            *history.endpoints,
+            *Players(store, auth, quotas, has_admin=admin is not None).endpoints,
+            *Boards(store).endpoints,
+            Endpoint(
+                method="GET",
+                path="/openapi.json",
+                handle=self._describe,
+                summary="This document",
+                answers=dict[str, object],
+                max_age=60,
+            ),
+        )
+        self._document = msgspec.Raw(
+            msgspec.json.encode(document(self.endpoints, root=ROOT, version=SERVER.partition("/")[2]))
+        )
+        desk = Desk(
+            auth, origins, quotas, has_store=store is not None, admin_token=admin, root=ROOT
+        )
+        self.route = Mount(ROOT, app=_router(desk, self.endpoints))
+
+    async def _describe(self, call: Call, asked: None) -> Reply:
+        return Reply(self._document)
+
+
+def _router(desk: Desk, endpoints: Sequence[Endpoint]) -> Router:
+    """A route for each path; those that name something come before those that anything may stand in."""
+    paths: dict[str, list[Endpoint]] = {}
+    for endpoint in endpoints:
+        paths.setdefault(endpoint.path, []).append(endpoint)
+    routes = [Route(path, Resource(desk, those)) for path, those in sorted(paths.items(), key=_named_first)]
+    return Router(routes, redirect_slashes=False, default=Resource(desk))
+
+
+def _named_first(entry: tuple[str, list[Endpoint]]) -> tuple[str, ...]:
+    return tuple(part.replace("{", "~") for part in entry[0].split("/"))
