@@ -52,6 +52,8 @@ class Sessions:
         self.limits = limits
         self.gate: Gate = gate or OpenGate()
         self.now = now
+        self.in_turn: Callable[[Callable[[], None]], object] = lambda call: call()
+        """Calls what lets somebody in, in its turn."""
         self._wall_clock = wall_clock
         self._known: dict[str, Session] = {}
         """By their keys."""
@@ -109,7 +111,7 @@ class Sessions:
         except Exception:
             log.exception("a token could not be looked at")
             verdict = Refusal(code="SYS-001")
-        tell(verdict)
+        self.in_turn(lambda: tell(verdict))
 
     def watch(self, session: Session) -> None:
         """Its client is to be asked for another token when this one expires."""

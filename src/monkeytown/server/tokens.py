@@ -81,7 +81,7 @@ class Tokens:
         """Whether a token says that it is one of the server's own."""
         try:
             return _taken_apart(token)[0].get("kid") in {key.id for key in self._own}
-        except ValueError:
+        except (ValueError, RecursionError):
             return False
 
     def check(self, token: str) -> Identity:
@@ -93,7 +93,7 @@ class Tokens:
             if not jwt.get_algorithm_by_name(key.algorithm).verify(signed, key.key, signature):
                 raise ValueError("not signed with this key")
             return self._identity(_map(payload), key)
-        except (ValueError, jwt.PyJWTError):
+        except (ValueError, RecursionError, jwt.PyJWTError):
             # Why is nothing that whoever tries is told.
             raise Refusal(code="AUTH-001") from None
 
