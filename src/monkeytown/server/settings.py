@@ -5,9 +5,11 @@ Knows names, types and meanings. The limits of the front are here too, under the
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
+import platformdirs
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -64,6 +66,20 @@ class Settings(BaseSettings, Limits):
     origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description="Pages that may connect beside the server's own: origins such as https://example.com, by commas.",
+    )
+    data_folder: str = Field(
+        default="",
+        description="Folder for what must last; empty: where this system keeps such things of its users.",
+    )
+    database_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="postgresql://user:password@host/name, sqlite:///file, or none; empty: a file in the data folder.",
+    )
+    database_seconds: float = Field(
+        default=5.0,
+        gt=0,
+        le=60,
+        description="How long the database may take for a statement before it counts as down.",
     )
     max_players: int = Field(
         default=0, ge=0, description="Players in a room; 0: as the game says. Who comes later opens the next."
@@ -151,6 +167,11 @@ class Settings(BaseSettings, Limits):
             ):
                 raise ValueError(f"{origin!r} is not an origin such as https://example.com")
         return value
+
+    @property
+    def folder(self) -> Path:
+        """The data folder."""
+        return Path(self.data_folder) if self.data_folder else platformdirs.user_data_path("monkeytown")
 
     @property
     def on_loopback(self) -> bool:
