@@ -101,6 +101,20 @@ class Limits(BaseModel):
     reserved_seconds: float = Field(
         default=15, gt=0, description="How long a seat that was reserved over HTTP waits for its player."
     )
+    requests_per_second: float = Field(
+        default=10,
+        gt=0,
+        description="HTTP requests a second of one player, or of one address without a token.",
+    )
+    requests_burst: int = Field(default=50, ge=1, description="HTTP requests that may come at once.")
+    guests_per_minute: float = Field(
+        default=60,
+        gt=0,
+        description="Guests a minute who get their tokens from one address; as many at once. Off on loopback in development.",
+    )
+    rooms_per_hour: float = Field(
+        default=5, gt=0, description="Rooms an hour that one player may open over HTTP; as many at once."
+    )
     match_window: float = Field(
         default=100, ge=0, description="How far apart the ranks of players may be who are matched at once."
     )

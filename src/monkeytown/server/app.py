@@ -46,8 +46,10 @@ from monkeytown.server.http import guarded, guarded_websocket
 from monkeytown.server.logs import configure
 from monkeytown.server.metrics import MetricsPage, ServerCollector
 from monkeytown.server.poll import PollEndpoint
+from monkeytown.server.rest.app import Rest
 from monkeytown.server.settings import MIN_SECRET_BYTES, Settings
 from monkeytown.server.tokens import KeyFile, Tokens
+from monkeytown.stores.store import Store
 
 if TYPE_CHECKING:
     from monkeytown.readers.socketio import EventFront
@@ -229,6 +231,7 @@ class _Instance:
             Ticker(waker, metrics=metrics, shedding=Shedding(settings.max_stride)),
             make_audiences=audiences,
             max_players=settings.max_players or None,
+            max_rooms=settings.max_rooms,
             empty_seconds=settings.empty_room_seconds,
         )
         self.origins = Origins(settings.origins, loopback=settings.on_loopback)
@@ -236,6 +239,7 @@ class _Instance:
         self.auth = Auth(_tokens(settings), guests=settings.lets_guests_in, check=own_check(games))
         self.sessions = Sessions(self.host, settings, gate=self.auth, may_keep=addresses.may_keep)
         self.auth.send_away = self.sessions.send_away
+        self.store: Store | None = None
         self.front = Front(
             self.host,
             self.sessions,
@@ -299,7 +303,16 @@ def _build(
         token=settings.metrics_token.get_secret_value(),
         is_open=settings.on_loopback,
     )
-    app: ASGIApp = application(games, instance.health, [*page.routes, *routes])
+    rest = Rest(
+        instance.host,
+        instance.auth,
+        instance.store,
+        settings,
+        origins=instance.origins,
+        free_loopback=settings.on_loopback,
+        admin_token=settings.admin_token.get_secret_value(),
+    )
+    app: ASGIApp = application(games, instance.health, [*page.routes, rest.route, *routes])
     app = PollEndpoint(app, instance.polls, instance.origins)
     if instance.events is not None:
         app = _with_socketio(app, instance.events, instance.origins)

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 from http import HTTPStatus
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -123,7 +123,7 @@ def cursor(key: Sequence[object]) -> str:
     return base64.urlsafe_b64encode(encode(key)).rstrip(b"=").decode()
 
 
-def position(text: str | None, type: type[T]) -> T | None:
+def position(text: str | None, type: Any) -> Any:
     """The place again. Raises `Refusal` for a cursor that is not one of this list."""
     if text is None:
         return None
@@ -133,7 +133,9 @@ def position(text: str | None, type: type[T]) -> T | None:
         raise Refusal("The cursor is not one of this list.", "REST-007") from None
 
 
-def page(found: Sequence[E], limit: int, shape: Callable[[E], T], key: Callable[[E], Sequence[object]]) -> Page[T]:
+def page(
+    found: Sequence[E], limit: int, shape: Callable[[E], T], key: Callable[[E], Sequence[object]]
+) -> Page[T]:
     """A page of what was found, which is one more than the page holds if more follows."""
     shown = found[:limit]
     more = len(found) > limit

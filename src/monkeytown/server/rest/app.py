@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 from starlette.routing import Mount, Route, Router
@@ -44,7 +45,7 @@ class Rest:
         free_loopback: bool,
         admin_token: str | None = None,
     ) -> None:
-        quotas = Quotas(limits, free_loopback=free_loopback)
+        quotas = Quotas(limits, free_loopback=free_loopback, now=host.now)
         history = History(store, host)
         admin = admin_token.encode() if admin_token else None
         self.endpoints: tuple[Endpoint, ...] = (
@@ -58,16 +59,14 @@ class Rest:
                 path="/openapi.json",
                 handle=self._describe,
                 summary="This document",
-                answers=dict[str, object],
+                answers=dict[str, Any],
                 max_age=60,
             ),
         )
         self._document = msgspec.Raw(
             msgspec.json.encode(document(self.endpoints, root=ROOT, version=SERVER.partition("/")[2]))
         )
-        desk = Desk(
-            auth, origins, quotas, has_store=store is not None, admin_token=admin, root=ROOT
-        )
+        desk = Desk(auth, origins, quotas, has_store=store is not None, admin_token=admin, root=ROOT)
         self.route = Mount(ROOT, app=_router(desk, self.endpoints))
 
     async def _describe(self, call: Call, asked: None) -> Reply:

@@ -90,9 +90,7 @@ class Boards(Storing):
             if asked.period != "week" and place[0] != period:
                 raise Refusal("The cursor is of another period.", "REST-007")
             period, after = place[0], place[1:]
-        found = await self._kept.leaderboard(
-            call.path["game"], period, limit=asked.limit + 1, after=after
-        )
+        found = await self._kept.leaderboard(call.path["game"], period, limit=asked.limit + 1, after=after)
         return Reply(page(found, asked.limit, _place, lambda one: (period, one.score, one.player)))
 
     async def _place(self, call: Call, asked: PlaceQuery) -> Reply:

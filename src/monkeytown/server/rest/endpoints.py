@@ -1,4 +1,4 @@
-"""What an endpoint is: where it stands, who may ask, what is asked and answered. The document and the server are made of these.
+"""What an endpoint is: where it stands, who may ask, what is asked and answered. Server and document are made of these.
 
 Knows types and how requests are read into them; not what endpoints do.
 """
@@ -6,9 +6,10 @@ Knows types and how requests are read into them; not what endpoints do.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from typing import Annotated, Any, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -19,7 +20,22 @@ from monkeytown.errors import ERROR_CODES, Refusal
 from monkeytown.identity import Identity
 from monkeytown.server.rest.answers import Reply
 
-__all__ = ["END", "PATH_TYPES", "Access", "Call", "Cursor", "Endpoint", "GameName", "Limit", "Mode", "PlayerId", "RoomId", "read_body", "read_path", "read_query"]
+__all__ = [
+    "END",
+    "PATH_TYPES",
+    "Access",
+    "Call",
+    "Cursor",
+    "Endpoint",
+    "GameName",
+    "Limit",
+    "Mode",
+    "PlayerId",
+    "RoomId",
+    "read_body",
+    "read_path",
+    "read_query",
+]
 
 # In Python `$` also matches before a last newline; the document leaves the second half of it out.
 END = r"$(?!\n)"
@@ -129,22 +145,42 @@ def read_query(query: bytes, type: type[Struct]) -> Struct:
         values = dict(pairs)
         if len(values) != len(pairs):
             raise ValueError("a parameter comes twice")
-        kinds = {field.encode_name: field.type for field in msgspec.inspect.type_info(type).fields}  # type: ignore[attr-defined]
-        return msgspec.convert({name: _plain(value, kinds.get(name)) for name, value in values.items()}, type)
+        kinds = _kinds(type)
+        return msgspec.convert(
+            {name: _plain(value, kinds.get(name, ())) for name, value in values.items()}, type
+        )
     except ValueError as error:
         raise _malformed(error) from None
 
 
-def _plain(text: str, kind: msgspec.inspect.Type | None) -> object:
+@cache
+def _kinds(type: type[Struct]) -> dict[str, tuple[type, ...]]:
+    """What each parameter is to be."""
+    about = msgspec.inspect.type_info(type)
+    assert isinstance(about, msgspec.inspect.StructType)
+    return {field.encode_name: tuple(_parts(field.type)) for field in about.fields}
+
+
+def _parts(kind: msgspec.inspect.Type) -> Iterator[type]:
+    """The kinds of values that one may be."""
+    if isinstance(kind, msgspec.inspect.UnionType):
+        for one in kind.types:
+            yield from _parts(one)
+    elif isinstance(kind, msgspec.inspect.Metadata):
+        yield from _parts(kind.type)
+    else:
+        yield type(kind)
+
+
+def _plain(text: str, kinds: tuple[type, ...]) -> object:
     """A parameter as the number or truth that it is to be, if it is written like one."""
-    kinds = kind.types if isinstance(kind, msgspec.inspect.UnionType) else (kind,)
-    if any(isinstance(one, msgspec.inspect.BoolType) for one in kinds) and text in ("true", "false"):
+    if msgspec.inspect.BoolType in kinds and text in ("true", "false"):
         return text == "true"
-    if any(isinstance(one, msgspec.inspect.IntType) for one in kinds) and re.fullmatch(r"-?[0-9]{1,15}", text):
+    if msgspec.inspect.IntType in kinds and re.fullmatch(r"-?[0-9]{1,15}", text):
         return int(text)
     return text
 
 
 def _malformed(error: Exception) -> Refusal:
-    reason = str(error) if isinstance(error, ValueError) else "it is too deep"
+    reason = str(error).replace("(?!\\\\n)", "") if isinstance(error, ValueError) else "it is too deep"
     return Refusal(f"{ERROR_CODES['REST-001'].rstrip('.')}: {reason[:MOST_EXPLAINED]}", "REST-001")

@@ -37,18 +37,17 @@ Candidate = tuple[Key, HostedRoom]
 
 OptionName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,32}$(?!\n)")]
 OptionValue = (
-    bool
-    | Annotated[int, Meta(ge=-(2**53), le=2**53)]
-    | float
-    | Annotated[str, Meta(max_length=64)]
-    | None
+    bool | Annotated[int, Meta(ge=-(2**53), le=2**53)] | float | Annotated[str, Meta(max_length=64)] | None
 )
 Options = Annotated[
     dict[OptionName, OptionValue],
     Meta(max_length=8, description="What else is wanted of a room; its rules read it as self.options."),
 ]
 Rank = Annotated[
-    float, Meta(ge=-1e9, le=1e9, description="How good the players are, on any scale, so that they meet their like.")
+    float,
+    Meta(
+        ge=-1e9, le=1e9, description="How good the players are, on any scale, so that they meet their like."
+    ),
 ]
 Party = Annotated[
     list[PlayerId], Meta(max_length=MOST_WITH, description="Who comes along; who asks need not be named.")
@@ -58,8 +57,8 @@ Party = Annotated[
 class RoomsQuery(Shape):
     game: GameName | None = None
     mode: Mode | None = None
-    has_seats: Annotated[bool, Meta(description="Only rooms with, or without, a free seat.")] | None = msgspec.field(
-        default=None, name="has_seats"
+    has_seats: Annotated[bool, Meta(description="Only rooms with, or without, a free seat.")] | None = (
+        msgspec.field(default=None, name="has_seats")
     )
     sort: Sort = "newest"
     limit: Limit = 25

@@ -15,7 +15,16 @@ from msgspec import Meta
 from monkeytown.errors import Refusal
 from monkeytown.runtime.host import Host
 from monkeytown.server.rest.answers import Page, Reply, Shape, page, position
-from monkeytown.server.rest.endpoints import Call, Cursor, Endpoint, GameName, Limit, PlayerId, ReplayId, RoomId
+from monkeytown.server.rest.endpoints import (
+    Call,
+    Cursor,
+    Endpoint,
+    GameName,
+    Limit,
+    PlayerId,
+    ReplayId,
+    RoomId,
+)
 from monkeytown.server.rest.storing import Storing
 from monkeytown.stores.known import ChatLine, KnownEvent, KnownGame, KnownReplay, Participant
 from monkeytown.stores.store import Store
@@ -184,7 +193,9 @@ class History(Storing):
         found = await self._kept.replays(game=asked.game, room=asked.room, limit=asked.limit + 1, after=after)
         listed = page(found, asked.limit, _replay, lambda replay: (replay.started, replay.id))
         rooms = {replay.game_id for replay in listed.items}
-        seen = dict(zip(rooms, await asyncio.gather(*(self._seen(room, call) for room in rooms)), strict=True))
+        seen = dict(
+            zip(rooms, await asyncio.gather(*(self._seen(room, call) for room in rooms)), strict=True)
+        )
         # Those of private rooms are left out of their page, which is shorter then.
         listed.items = [replay for replay in listed.items if seen[replay.game_id] is not None]
         return Reply(listed)

@@ -125,7 +125,9 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
     kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
     if len(kinds) != 1:
         return schema
-    return {name: value for name, value in schema.items() if name not in ("anyOf", "default")} | kinds[0]
+    kept: dict[str, Any] = {name: value for name, value in schema.items() if name not in ("anyOf", "default")}
+    kept.update(kinds[0])
+    return kept
 
 
 def _responses(endpoint: Endpoint, by_type: Mapping[str, Any]) -> dict[str, Any]:

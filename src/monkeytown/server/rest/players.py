@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -120,7 +120,7 @@ class Players(Storing):
                 handle=self._export,
                 summary="All that is stored of the player",
                 access=Access.PLAYER,
-                answers=dict[str, object],
+                answers=dict[str, Any],
                 refuses=(too_many,),
                 needs_store=True,
             ),

@@ -13,9 +13,9 @@ from http import HTTPStatus
 import structlog
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocketClose
-from websockets.datastructures import Headers
+from websockets.datastructures import Headers, MultipleValuesError
 
-from monkeytown.errors import ERROR_CODES, RecordRefused, Refusal, StoreDown
+from monkeytown.errors import RecordRefused, Refusal, StoreDown
 from monkeytown.identity import Identity
 from monkeytown.readers.handshake import Origins
 from monkeytown.server.auth import Auth
@@ -103,6 +103,8 @@ class Resource:
             await self._answer(scope, receive, send, headers, answered)
         except Refusal as refusal:
             await _refuse(send, refusal, answered)
+        except MultipleValuesError:
+            await _refuse(send, Refusal("A header comes twice.", "REST-001"), answered)
         except StoreDown:
             answered.append((b"retry-after", b"%d" % STORE_SECONDS))
             await _refuse(send, Refusal(code="SYS-003"), answered)
@@ -147,14 +149,21 @@ class Resource:
             await self._done(send, endpoint, reply, answered)
 
     async def _show(
-        self, send: Send, scope: Scope, endpoint: Endpoint, reply: Reply, headers: Headers, answered: list[Header]
+        self,
+        send: Send,
+        scope: Scope,
+        endpoint: Endpoint,
+        reply: Reply,
+        headers: Headers,
+        answered: list[Header],
     ) -> None:
         """What was read, unless whoever asks has it."""
         body = encode(reply.value)
         tag = entity_tag(body)
-        anybodys = endpoint.max_age is not None and "Authorization" not in headers
-        cached = b"public, max-age=%d" % endpoint.max_age if anybodys else b"private, no-cache"  # type: ignore[str-bytes-safe]
-        answered += [(b"etag", tag.encode()), (b"cache-control", cached)]
+        cached = "private, no-cache"
+        if endpoint.max_age is not None and "Authorization" not in headers:
+            cached = f"public, max-age={endpoint.max_age}"
+        answered += [(b"etag", tag.encode()), (b"cache-control", cached.encode())]
         if matches(headers.get_all("If-None-Match"), tag):
             await _respond(send, HTTPStatus.NOT_MODIFIED, b"", answered)
         else:
