@@ -144,7 +144,7 @@ async def an_api(
             yield api
     finally:
         host.close()
-        if isinstance(store, Store):
+        if folder is not None:
             await store.close()
 
 
