@@ -13,7 +13,6 @@ Knows processes. `python tests/postgres.py --install` installs the Debian packag
 
 from __future__ import annotations
 
-import asyncio
 import ctypes
 import os
 import random
@@ -83,6 +82,10 @@ class Postgres:
         rules.write_text(f"host all {LOCKED} 127.0.0.1/32 scram-sha-256\n" + rules.read_text())
         if user:
             shutil.chown(rules, user)
+        # Without a server, as whoever asks for one may be within an event loop.
+        single = [*self._prefix, programs / "postgres", "--single", "-D", self._data, "postgres"]
+        roles = f"CREATE ROLE {OWNER} LOGIN\nCREATE ROLE {LOCKED} LOGIN PASSWORD '{PASSWORD}'\n"
+        subprocess.run(single, input=roles.encode(), check=True, stdout=subprocess.DEVNULL)
 
     @property
     def pid(self) -> int:
@@ -115,11 +118,6 @@ class Postgres:
 
     def __enter__(self) -> Self:
         self.start()
-        roles = (
-            f"CREATE ROLE {OWNER} LOGIN",
-            f"CREATE ROLE {LOCKED} LOGIN PASSWORD '{PASSWORD}'",
-        )
-        asyncio.run(self.run(*roles))
         return self
 
     def __exit__(

@@ -40,3 +40,14 @@ async def store(url: str, tmp_path: Path) -> AsyncIterator[Store]:
     await store.open(migrate=True)
     yield store
     await store.close()
+
+
+@pytest.fixture
+async def other(tmp_path: Path) -> AsyncIterator[Store]:
+    """Another store, always of SQLite: what was written into both has to be the same in both."""
+    database = database_at(f"sqlite:///{tmp_path / 'other.db'}", tmp_path)
+    assert database is not None
+    store = Store(database)
+    await store.open(migrate=True)
+    yield store
+    await store.close()

@@ -282,11 +282,11 @@ _ADD: dict[Kind, Callable[[Batch, Record, Key, str], None]] = {
 
 
 def boards(scores: Iterable[Row]) -> list[Row]:
-    """game, ranking, since: of rows of scores."""
+    """game, ranking, newest: of rows of scores."""
     newest: dict[str, tuple[float, str]] = {}
     for _, _, _, time, game, _, _, ranking in scores:
         newest[game] = max(newest.get(game, (0.0, "")), (time, ranking))
-    return [(game, ranking, since) for game, (since, ranking) in sorted(newest.items())]
+    return [(game, ranking, time) for game, (time, ranking) in sorted(newest.items())]
 
 
 def standings(scores: Iterable[Row]) -> list[Row]:

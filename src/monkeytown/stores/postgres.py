@@ -49,7 +49,7 @@ T = TypeVar("T")
 
 
 class PostgreSQL:
-    """A `Database` at `url`. `seconds` is how long a statement may take, and how long it may take to get a connection for it."""
+    """A `Database` at `url`. `seconds` is how long a statement may take, and how long one may wait for a connection."""
 
     dialect: Dialect = "postgresql"
 

@@ -105,10 +105,10 @@ PARTICIPANTS = Insert(
 
 BOARDS = Insert(
     "boards",
-    "game text, ranking text, since float8",
+    "game text, ranking text, newest float8",
     """
-    ON CONFLICT (game) DO UPDATE SET ranking = excluded.ranking, since = excluded.since
-        WHERE excluded.since > boards.since AND excluded.ranking <> boards.ranking
+    ON CONFLICT (game) DO UPDATE SET ranking = excluded.ranking, newest = excluded.newest
+        WHERE excluded.newest > boards.newest
     """,
 )
 

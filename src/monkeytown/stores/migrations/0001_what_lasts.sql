@@ -96,8 +96,8 @@ CREATE TABLE results (
 
 CREATE TABLE boards (
     game TEXT COLLATE "C" PRIMARY KEY,
-    ranking TEXT NOT NULL,                      -- the newest; standings under another one are another board
-    since DOUBLE PRECISION NOT NULL
+    ranking TEXT NOT NULL,                      -- that of the newest score; standings under another one are another board
+    newest DOUBLE PRECISION NOT NULL
 );
 
 CREATE TABLE standings (
