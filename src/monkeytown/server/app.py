@@ -47,9 +47,9 @@ from monkeytown.server.logs import configure
 from monkeytown.server.metrics import MetricsPage, ServerCollector
 from monkeytown.server.poll import PollEndpoint
 from monkeytown.server.rest.app import Rest
+from monkeytown.server.rest.storing import Reach
 from monkeytown.server.settings import MIN_SECRET_BYTES, Settings
 from monkeytown.server.tokens import KeyFile, Tokens
-from monkeytown.stores.store import Store
 
 if TYPE_CHECKING:
     from monkeytown.readers.socketio import EventFront
@@ -239,7 +239,7 @@ class _Instance:
         self.auth = Auth(_tokens(settings), guests=settings.lets_guests_in, check=own_check(games))
         self.sessions = Sessions(self.host, settings, gate=self.auth, may_keep=addresses.may_keep)
         self.auth.send_away = self.sessions.send_away
-        self.store: Store | None = None
+        self.reach: Reach | None = None
         self.front = Front(
             self.host,
             self.sessions,
@@ -306,7 +306,7 @@ def _build(
     rest = Rest(
         instance.host,
         instance.auth,
-        instance.store,
+        instance.reach,
         settings,
         origins=instance.origins,
         free_loopback=settings.on_loopback,

@@ -132,7 +132,7 @@ async def an_api(
     rest = Rest(
         host,
         auth,
-        store,
+        None if store is None else lambda: store,
         Limits(**(generous | limits)),
         origins=Origins([PAGE], loopback=False),
         free_loopback=True,

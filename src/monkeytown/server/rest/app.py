@@ -24,7 +24,7 @@ from monkeytown.server.rest.players import Players
 from monkeytown.server.rest.quotas import Quotas
 from monkeytown.server.rest.resources import Desk, Resource
 from monkeytown.server.rest.sessions import Sessions
-from monkeytown.stores.store import Store
+from monkeytown.server.rest.storing import Reach
 
 __all__ = ["ROOT", "Rest"]
 
@@ -32,13 +32,13 @@ ROOT = "/api/v1"
 
 
 class Rest:
-    """`store`: None for a server that keeps nothing. `admin_token`: None, if nobody is its administrator."""
+    """`reach`: None for a server that keeps nothing. `admin_token`: None, if nobody is its administrator."""
 
     def __init__(
         self,
         host: Host,
         auth: Auth,
-        store: Store | None,
+        reach: Reach | None,
         limits: Limits,
         *,
         origins: Origins,
@@ -46,14 +46,14 @@ class Rest:
         admin_token: str | None = None,
     ) -> None:
         quotas = Quotas(limits, free_loopback=free_loopback, now=host.now)
-        history = History(store, host)
+        history = History(reach, host)
         admin = admin_token.encode() if admin_token else None
         self.endpoints: tuple[Endpoint, ...] = (
             *Sessions(auth, quotas).endpoints,
             *Games(host, Bookings(host, limits), history, quotas).endpoints,
             *history.endpoints,
-            *Players(store, auth, quotas, has_admin=admin is not None).endpoints,
-            *Boards(store).endpoints,
+            *Players(reach, auth, quotas, has_admin=admin is not None).endpoints,
+            *Boards(reach).endpoints,
             Endpoint(
                 method="GET",
                 path="/openapi.json",
@@ -66,7 +66,7 @@ class Rest:
         self._document = msgspec.Raw(
             msgspec.json.encode(document(self.endpoints, root=ROOT, version=SERVER.partition("/")[2]))
         )
-        desk = Desk(auth, origins, quotas, has_store=store is not None, admin_token=admin, root=ROOT)
+        desk = Desk(auth, origins, quotas, has_store=reach is not None, admin_token=admin, root=ROOT)
         self.route = Mount(ROOT, app=_router(desk, self.endpoints))
 
     async def _describe(self, call: Call, asked: None) -> Reply:

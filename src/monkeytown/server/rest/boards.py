@@ -15,9 +15,8 @@ from msgspec import Meta
 from monkeytown.errors import Refusal
 from monkeytown.server.rest.answers import Page, Reply, Shape, page, position
 from monkeytown.server.rest.endpoints import END, Call, Cursor, Endpoint, Limit, PlayerId
-from monkeytown.server.rest.storing import Storing
+from monkeytown.server.rest.storing import Reach, Storing
 from monkeytown.stores.known import Standing
-from monkeytown.stores.store import Store
 
 __all__ = ["Boards", "week_of"]
 
@@ -53,8 +52,8 @@ class Place(Shape):
 
 
 class Boards(Storing):
-    def __init__(self, store: Store | None, *, clock: Callable[[], float] = time.time) -> None:
-        super().__init__(store)
+    def __init__(self, reach: Reach | None, *, clock: Callable[[], float] = time.time) -> None:
+        super().__init__(reach)
         self._clock = clock
         path = "/leaderboards/{game}"
         self.endpoints = (

@@ -25,9 +25,8 @@ from monkeytown.server.rest.endpoints import (
     ReplayId,
     RoomId,
 )
-from monkeytown.server.rest.storing import Storing
+from monkeytown.server.rest.storing import Reach, Storing
 from monkeytown.stores.known import ChatLine, KnownEvent, KnownGame, KnownReplay, Participant
-from monkeytown.stores.store import Store
 
 __all__ = ["History"]
 
@@ -95,8 +94,8 @@ class Replay(Shape):
 
 
 class History(Storing):
-    def __init__(self, store: Store | None, host: Host) -> None:
-        super().__init__(store)
+    def __init__(self, reach: Reach | None, host: Host) -> None:
+        super().__init__(reach)
         self._host = host
         none, no_cursor = Refusal(code="GAME-001"), Refusal(code="REST-007")
         room = "/games/{room}"
@@ -160,10 +159,11 @@ class History(Storing):
         return known
 
     async def _seen(self, room: str, call: Call) -> KnownGame | None:
-        if self._store is None:
+        if self._reach is None:
             return None
+        store = self._reach()
         player = "" if call.identity is None else call.identity.id
-        known, took_part = await asyncio.gather(self._store.game(room), self._store.took_part(room, player))
+        known, took_part = await asyncio.gather(store.game(room), store.took_part(room, player))
         if known is None or not known.private:
             return known
         hosted = self._host.rooms.get(room)

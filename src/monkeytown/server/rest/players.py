@@ -19,8 +19,7 @@ from monkeytown.server.rest.answers import Reply, Shape
 from monkeytown.server.rest.endpoints import Access, Call, Endpoint
 from monkeytown.server.rest.quotas import Quotas
 from monkeytown.server.rest.sessions import Name
-from monkeytown.server.rest.storing import Storing
-from monkeytown.stores.store import Store
+from monkeytown.server.rest.storing import Reach, Storing
 
 __all__ = ["Players"]
 
@@ -62,14 +61,14 @@ class Ban(Shape):
 class Players(Storing):
     def __init__(
         self,
-        store: Store | None,
+        reach: Reach | None,
         auth: Auth,
         quotas: Quotas,
         *,
         has_admin: bool,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        super().__init__(store)
+        super().__init__(reach)
         self._auth = auth
         self._quotas = quotas
         self._clock = clock

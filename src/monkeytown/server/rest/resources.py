@@ -106,7 +106,6 @@ class Resource:
         except MultipleValuesError:
             await _refuse(send, Refusal("A header comes twice.", "REST-001"), answered)
         except StoreDown:
-            answered.append((b"retry-after", b"%d" % STORE_SECONDS))
             await _refuse(send, Refusal(code="SYS-003"), answered)
         except RecordRefused:
             await _refuse(send, Refusal(code="REST-007"), answered)
@@ -245,6 +244,8 @@ async def _refuse(send: Send, refusal: Refusal, answered: list[Header]) -> None:
     answered.append(_NO_STORE)
     if isinstance(refusal, TooMany):
         answered.append((b"retry-after", b"%d" % refusal.seconds))
+    elif refusal.code == "SYS-003":
+        answered.append((b"retry-after", b"%d" % STORE_SECONDS))
     if status is HTTPStatus.UNAUTHORIZED:
         answered.append((b"www-authenticate", b"Bearer"))  # RFC 6750, 3
     await _respond(send, status, explained(refusal), [*answered, _JSON])

@@ -5,21 +5,25 @@ Knows that a server may keep nothing.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from monkeytown.errors import StoreDown
 from monkeytown.stores.store import Store
 
-__all__ = ["Storing"]
+__all__ = ["Reach", "Storing"]
+
+Reach = Callable[[], Store]
 
 
 class Storing:
-    """`store`: None for a server that keeps nothing."""
+    """`reach` gives the store, or raises `Refusal` while it is known to be down; None for a server that keeps nothing."""
 
-    def __init__(self, store: Store | None) -> None:
-        self._store = store
+    def __init__(self, reach: Reach | None) -> None:
+        self._reach = reach
 
     @property
     def _kept(self) -> Store:
-        """Raises `StoreDown` where nothing is kept."""
-        if self._store is None:
+        """Raises `Refusal` or `StoreDown`."""
+        if self._reach is None:
             raise StoreDown("nothing is kept")
-        return self._store
+        return self._reach()
