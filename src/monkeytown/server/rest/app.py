@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from starlette.routing import Mount, Route, Router
 
 from monkeytown.readers.handshake import Origins
 from monkeytown.runtime.bookings import Bookings
@@ -20,9 +18,10 @@ from monkeytown.server.rest.endpoints import Call, Endpoint
 from monkeytown.server.rest.games import Games
 from monkeytown.server.rest.history import History
 from monkeytown.server.rest.openapi import document
+from monkeytown.server.rest.paths import Paths
 from monkeytown.server.rest.players import Players
 from monkeytown.server.rest.quotas import Quotas
-from monkeytown.server.rest.resources import Desk, Resource
+from monkeytown.server.rest.resources import Desk
 from monkeytown.server.rest.sessions import Sessions
 from monkeytown.server.rest.storing import Reach
 
@@ -67,20 +66,7 @@ class Rest:
             msgspec.json.encode(document(self.endpoints, root=ROOT, version=SERVER.partition("/")[2]))
         )
         desk = Desk(auth, origins, quotas, has_store=reach is not None, admin_token=admin, root=ROOT)
-        self.route = Mount(ROOT, app=_router(desk, self.endpoints))
+        self.route = Paths(ROOT, desk, self.endpoints)
 
     async def _describe(self, call: Call, asked: None) -> Reply:
         return Reply(self._document)
-
-
-def _router(desk: Desk, endpoints: Sequence[Endpoint]) -> Router:
-    """A route for each path; those that name something come before those that anything may stand in."""
-    paths: dict[str, list[Endpoint]] = {}
-    for endpoint in endpoints:
-        paths.setdefault(endpoint.path, []).append(endpoint)
-    routes = [Route(path, Resource(desk, those)) for path, those in sorted(paths.items(), key=_named_first)]
-    return Router(routes, redirect_slashes=False, default=Resource(desk))
-
-
-def _named_first(entry: tuple[str, list[Endpoint]]) -> tuple[str, ...]:
-    return tuple(part.replace("{", "~") for part in entry[0].split("/"))
