@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,14 @@ from tests import browser, node
 from tests import postgres as postgresql
 
 Serve = Callable[..., Awaitable[Any]]
+
+
+@pytest.fixture(autouse=True)
+def data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What servers keep, also those that are processes of their own: of each test alone."""
+    folder = tmp_path / "data"
+    monkeypatch.setenv("MONKEYTOWN_DATA_FOLDER", str(folder))
+    return folder
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -42,10 +43,10 @@ LIBC = ctypes.CDLL(None)
 OWNER = "monkeytown"  # not a superuser, as it should be in production
 LOCKED = "locked"  # a role that needs a password
 PASSWORD = "open/sesame"
-# Nothing here has to outlive the machine.
+# Nothing here has to outlive the machine; what was committed must outlive the server.
 OPTIONS = (
     *("-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off"),
-    *("-c", "full_page_writes=off", "-c", "synchronous_commit=off", "-c", "max_connections=40"),
+    *("-c", "full_page_writes=off", "-c", "max_connections=40"),
     *("-c", "deadlock_timeout=100ms", "-c", "log_min_messages=warning", "-c", "autovacuum=off"),
 )
 
@@ -166,9 +167,9 @@ class Postgres:
 
     def resume(self) -> None:
         """Let it go on where it was."""
-        for child in self._children():
-            os.kill(child, signal.SIGCONT)
-        os.kill(self.pid, signal.SIGCONT)
+        for process in (*self._children(), self.pid):
+            with suppress(ProcessLookupError):  # whoever could not be killed while it was frozen goes now
+                os.kill(process, signal.SIGCONT)
 
     def _children(self) -> list[int]:
         table = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True)

@@ -93,7 +93,9 @@ def later(record: Record, seconds: float) -> Record:
 class Interrupted:
     """A database that goes away at one of its statements: before it or, with `after`, once it is done."""
 
-    def __init__(self, database: Database, at: int, *, after: bool, error: type[StoreDown] = StoreDown) -> None:
+    def __init__(
+        self, database: Database, at: int, *, after: bool, error: type[StoreDown] = StoreDown
+    ) -> None:
         self._database = database
         self.dialect = database.dialect
         self.place = database.place

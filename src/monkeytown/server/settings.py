@@ -81,6 +81,11 @@ class Settings(BaseSettings, Limits):
         le=60,
         description="How long the database may take for a statement before it counts as down.",
     )
+    spool_bytes: int = Field(
+        default=256 * 1024 * 1024,
+        ge=1024 * 1024,
+        description="Bytes that may wait on disk for the database; what comes beyond is not kept.",
+    )
     max_players: int = Field(
         default=0, ge=0, description="Players in a room; 0: as the game says. Who comes later opens the next."
     )

@@ -129,7 +129,7 @@ async def test_no_string_anywhere_breaks_anything(api: Api) -> None:
                 assert content.keys() == {"code", "message"}, (number, path)
                 assert len(content["message"]) < 300
     assert asked > 2000, statuses
-    assert sum(count for status, count in statuses.items() if status < 300) > 300
+    assert sum(count for status, count in statuses.items() if status < 300) > 150
     assert statuses[400] > 1000
 
 
