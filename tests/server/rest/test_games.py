@@ -164,6 +164,8 @@ class TestOpening:
             ({"game": "chess"}, (404, "GAME-001")),
             ({"game": "duel", "maxPlayers": 3}, (422, "REST-007")),
             ({"game": "duel", "maxPlayers": 0}, (400, "REST-001")),
+            ({"game": "duel", "maxPlayers": 1.5}, (400, "REST-001")),
+            ({"game": "duel", "maxPlayers": 2.0}, None),
             ({"game": "duel", "mode": "a b"}, (400, "REST-001")),
             ({"game": "duel", "private": "yes"}, (400, "REST-001")),
             ({"game": "duel", "options": {"map": "none"}}, (409, "GAME-101")),

@@ -12,7 +12,7 @@ from monkeytown.runtime.host import Host
 from monkeytown.runtime.limits import Limits
 from monkeytown.runtime.session import SERVER
 from monkeytown.server.auth import Auth
-from monkeytown.server.rest.answers import Reply
+from monkeytown.server.rest.answers import Reply, encode
 from monkeytown.server.rest.boards import Boards
 from monkeytown.server.rest.endpoints import Call, Endpoint
 from monkeytown.server.rest.games import Games
@@ -62,11 +62,10 @@ class Rest:
                 max_age=60,
             ),
         )
-        self._document = msgspec.Raw(
-            msgspec.json.encode(document(self.endpoints, root=ROOT, version=SERVER.partition("/")[2]))
-        )
+        self.document = document(self.endpoints, root=ROOT, version=SERVER.partition("/")[2])
+        self._written = msgspec.Raw(encode(self.document))
         desk = Desk(auth, origins, quotas, has_store=reach is not None, admin_token=admin, root=ROOT)
         self.route = Paths(ROOT, desk, self.endpoints)
 
     async def _describe(self, call: Call, asked: None) -> Reply:
-        return Reply(self._document)
+        return Reply(self._written)

@@ -43,6 +43,8 @@ Options = Annotated[
     dict[OptionName, OptionValue],
     Meta(max_length=8, description="What else is wanted of a room; its rules read it as self.options."),
 ]
+# In JSON 2.0 is a whole number as well, and there are languages that write it like that.
+Count = Annotated[float, Meta(ge=1, le=MAX_PLAYERS, multiple_of=1)]
 Rank = Annotated[
     float,
     Meta(
@@ -111,7 +113,7 @@ class NewRoom(Shape):
     private: bool = False
     """Not listed and not matched: joined by who knows its id."""
     options: Options = {}
-    max_players: Annotated[int, Meta(ge=1, le=MAX_PLAYERS)] | None = None
+    max_players: Count | None = None
     """null: as the game says."""
 
 
@@ -238,10 +240,11 @@ class Games:
     async def _open(self, call: Call, asked: NewRoom) -> Reply:
         self._known(asked.game)
         most = self._host.most_players(asked.game)
-        if asked.max_players is not None and 0 < most < asked.max_players:
+        wanted = None if asked.max_players is None else int(asked.max_players)
+        if wanted is not None and 0 < most < wanted:
             raise Refusal(f"A room of this game has at most {most} seats.", "REST-007")
         self._quotas.opens_room(call.player.id)
-        setup = Setup(asked.max_players, asked.mode, asked.private, asked.options)
+        setup = Setup(wanted, asked.mode, asked.private, asked.options)
         return _booked(self._bookings.open(call.player.id, asked.game, setup))
 
     async def _show(self, call: Call, asked: None) -> Reply:

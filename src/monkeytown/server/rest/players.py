@@ -72,8 +72,13 @@ class Players(Storing):
         self._auth = auth
         self._quotas = quotas
         self._clock = clock
+        self.endpoints = self._for_everybody()
+        if has_admin:
+            self.endpoints += self._for_admins()
+
+    def _for_everybody(self) -> tuple[Endpoint, ...]:
         me, too_many = "/players/me", Refusal(code="REST-002")
-        self.endpoints: tuple[Endpoint, ...] = (
+        return (
             Endpoint(
                 method="GET",
                 path=me,
@@ -133,8 +138,6 @@ class Players(Storing):
                 needs_store=True,
             ),
         )
-        if has_admin:
-            self.endpoints += self._for_admins()
 
     def _for_admins(self) -> tuple[Endpoint, ...]:
         path = "/players/{player}/ban"
