@@ -45,7 +45,7 @@ class Diary:
     def opened(self, mode: str = "", *, private: bool = False) -> Record:
         return self.note(Kind.OPENED, game=self.game, mode=mode, private=private)
 
-    def joined(self, player: str, name: str = "", *, guest: bool = True) -> Record:
+    def joined(self, player: str, name: str = "", *, guest: bool = False) -> Record:
         return self.note(Kind.JOINED, player, name=name or player.title(), guest=guest)
 
     def left(self, player: str) -> Record:
@@ -59,7 +59,7 @@ class Diary:
 
     def score(self, player: str, score: float, *, order: str = "best", name: str = "") -> Record:
         return self.note(
-            Kind.SCORE, player, score=score, name=name or player.title(), guest=True, order=order
+            Kind.SCORE, player, score=score, name=name or player.title(), guest=False, order=order
         )
 
     def result(self, result: Any) -> Record:

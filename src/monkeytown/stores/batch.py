@@ -165,7 +165,6 @@ class Batch:
         content = _joined(record)
         self._named(record, player, text(content.name), content.guest)
         participant = self._participant(record, key, player)
-        participant.joined = min(participant.joined, record.time)
         at = key[1:]
         if at > participant.at:
             participant.left, participant.at = None, at
@@ -240,6 +239,7 @@ class Batch:
         participant = self._participants.get(both)
         if participant is None:
             participant = self._participants[both] = _Participant(record.time)
+        participant.joined = min(participant.joined, record.time)
         return participant
 
     # ---- rows ----
