@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import secrets
 import signal
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
@@ -28,7 +30,8 @@ from monkeytown.readers.longpoll import Polls
 from monkeytown.readers.websocket import Front
 from monkeytown.room.room import Room
 from monkeytown.runtime.collector import Collector
-from monkeytown.runtime.host import Audience, Host
+from monkeytown.runtime.host import Host
+from monkeytown.runtime.hosted import Audience
 from monkeytown.runtime.metrics import Metrics
 from monkeytown.runtime.sessions import Sessions
 from monkeytown.runtime.shedding import Shedding
@@ -36,13 +39,18 @@ from monkeytown.runtime.sweeper import Sweeper
 from monkeytown.runtime.ticker import Ticker, make_waker
 from monkeytown.schema import Schema
 from monkeytown.server import simulate, web
+from monkeytown.server.archive import Archive
+from monkeytown.server.archive_metrics import ArchiveCollector
+from monkeytown.server.auth import Auth, own_check
 from monkeytown.server.headers import HEADERS
 from monkeytown.server.health import Health
 from monkeytown.server.http import guarded, guarded_websocket
 from monkeytown.server.logs import configure
 from monkeytown.server.metrics import MetricsPage, ServerCollector
 from monkeytown.server.poll import PollEndpoint
-from monkeytown.server.settings import Settings
+from monkeytown.server.rest.app import Rest
+from monkeytown.server.settings import MIN_SECRET_BYTES, Settings
+from monkeytown.server.tokens import KeyFile, Tokens
 
 if TYPE_CHECKING:
     from monkeytown.readers.socketio import EventFront
@@ -69,6 +77,8 @@ class RunningServer:
         self.sessions = instance.sessions
         self.front = instance.front
         self.polls = instance.polls
+        self.auth = instance.auth
+        self.archive = instance.archive
         self.events = instance.events
         """The Socket.IO front, if there is one."""
 
@@ -134,7 +144,7 @@ async def running(
 ) -> AsyncIterator[RunningServer]:
     """A server in this event loop for as long as the block lasts. `routes` are served beside the game."""
     with _bound(games, settings) as sock:
-        server, about = _build(games, settings, sock, routes)
+        server, about = await _build(games, settings, sock, routes)
         task = asyncio.create_task(simulate.serve(settings, sock, server.serve))
         started = asyncio.create_task(server.up.wait())
         try:
@@ -147,7 +157,7 @@ async def running(
 
 
 async def _serve(games: Sequence[type[Game]], settings: Settings, sock: socket.socket) -> None:
-    server, about = _build(games, settings, sock, ())
+    server, about = await _build(games, settings, sock, ())
     server.takes_signals = True
     # What is loaded by now stays: the collector need not look at it in the middle of a tick.
     gc.collect()
@@ -180,6 +190,10 @@ def _bound(games: Sequence[type[Game]], settings: Settings) -> Generator[socket.
             Schema.of(game)
     except SchemaError as error:
         raise StartError(str(error)) from error
+    if not (settings.lets_guests_in or settings.jwt_keys or own_check(games)):
+        raise StartError(
+            "nobody could come in: set MONKEYTOWN_JWT_KEYS, give a game an on_auth, or let guests in (MONKEYTOWN_GUESTS=1)"
+        )
     sock = _bind(settings.host, settings.port)
     try:
         yield sock
@@ -208,8 +222,9 @@ def _bind(host: str, port: int) -> socket.socket:
 class _Instance:
     """The parts of a server but for HTTP, joined. To be made in the event loop that they will run in."""
 
-    def __init__(self, games: Sequence[type[Game]], settings: Settings) -> None:
+    def __init__(self, games: Sequence[type[Game]], settings: Settings, archive: Archive) -> None:
         metrics = Metrics()
+        self.archive = archive
 
         def audiences(room: Room) -> list[Audience]:
             return [self.front.audience(room)]
@@ -219,12 +234,23 @@ class _Instance:
             games,
             Ticker(waker, metrics=metrics, shedding=Shedding(settings.max_stride)),
             make_audiences=audiences,
+            keep=archive.keep,
             max_players=settings.max_players or None,
+            max_rooms=settings.max_rooms,
             empty_seconds=settings.empty_room_seconds,
         )
         self.origins = Origins(settings.origins, loopback=settings.on_loopback)
         addresses = Addresses(settings.connections_per_address, free_loopback=settings.on_loopback)
-        self.sessions = Sessions(self.host, settings, may_keep=addresses.may_keep)
+        self.auth = Auth(
+            _tokens(settings),
+            guests=settings.lets_guests_in,
+            kept=None if archive.store is None else archive,
+            check=own_check(games),
+            newest=archive.newest,
+        )
+        self.sessions = Sessions(self.host, settings, gate=self.auth, may_keep=addresses.may_keep)
+        self.auth.send_away = self.sessions.send_away
+        archive.documented = self.sessions.documented
         self.front = Front(
             self.host,
             self.sessions,
@@ -235,6 +261,7 @@ class _Instance:
             window=settings.ack_window,
             send_threads=settings.send_threads,
         )
+        self.sessions.in_turn = self.front.admission.put
         self.polls = Polls(self.sessions, settings, addresses=addresses)
         self.events = _socketio_front(self.sessions, settings, addresses)
         sweeps = [self.front.sweep, self.polls.sweep, self.sessions.sweep, self.host.sweep]
@@ -242,9 +269,10 @@ class _Instance:
             sweeps.append(self.events.sweep)
         shortest = min(settings.first_message_seconds, settings.silence_seconds, settings.stalled_seconds)
         self._sweeper = Sweeper(min(1.0, shortest / 4), sweeps)
-        self.health = Health()
+        self.health = Health(lambda: archive.trouble)
 
     def start(self) -> None:
+        self.archive.start()
         self.front.start()
         self._sweeper.start()
         self.health.ready = True
@@ -252,25 +280,53 @@ class _Instance:
     async def stop(self) -> None:
         self.health.ready = False
         self._sweeper.stop()
+        self.sessions.close()
         self.front.close()
         self.polls.close()
         if self.events is not None:
             await self.events.close()
         self.host.close()
+        await self.archive.close()
 
 
-def _build(
+def _tokens(settings: Settings) -> Tokens:
+    """With the server's own secrets, and the keys of others. Raises `StartError`."""
+    current = settings.secret.get_secret_value() or secrets.token_hex(MIN_SECRET_BYTES)
+    own = [current, *(former.get_secret_value() for former in settings.former_secrets)]
+    if not settings.jwt_keys:
+        return Tokens(own, leeway=settings.jwt_leeway)
+    keys = KeyFile(
+        Path(settings.jwt_keys),
+        algorithm=settings.jwt_algorithm,
+        issuer=settings.jwt_issuer,
+        audience=settings.jwt_audience,
+    )
+    keys()
+    return Tokens(own, keys=keys, leeway=settings.jwt_leeway)
+
+
+async def _build(
     games: Sequence[type[Game]], settings: Settings, sock: socket.socket, routes: Sequence[BaseRoute]
 ) -> tuple[_Server, RunningServer]:
     """An instance, with HTTP around it."""
-    instance = _Instance(games, settings)
+    instance = _Instance(games, settings, await Archive.open(settings))
     about = RunningServer(settings, sock, instance)
     page = MetricsPage(
         ServerCollector(instance.host, instance.sessions, instance.front, instance.polls, instance.events),
+        ArchiveCollector(instance.archive),
         token=settings.metrics_token.get_secret_value(),
         is_open=settings.on_loopback,
     )
-    app: ASGIApp = application(games, instance.health, [*page.routes, *routes])
+    rest = Rest(
+        instance.host,
+        instance.auth,
+        None if instance.archive.store is None else instance.archive.reachable,
+        settings,
+        origins=instance.origins,
+        free_loopback=settings.on_loopback,
+        admin_token=settings.admin_token.get_secret_value(),
+    )
+    app: ASGIApp = application(games, instance.health, [*page.routes, rest.route, *routes])
     app = PollEndpoint(app, instance.polls, instance.origins)
     if instance.events is not None:
         app = _with_socketio(app, instance.events, instance.origins)

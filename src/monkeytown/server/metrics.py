@@ -312,9 +312,10 @@ def _by_game(name: str, text: str, games: Mapping[str, T], read: Callable[[T], i
 class MetricsPage:
     """`/metrics`, for whom it is open, or who knows the token. Without either it is not there."""
 
-    def __init__(self, collector: Collector, *, token: str, is_open: bool) -> None:
+    def __init__(self, *collectors: Collector, token: str, is_open: bool) -> None:
         self._registry = CollectorRegistry()
-        self._registry.register(collector)
+        for collector in collectors:
+            self._registry.register(collector)
         ProcessCollector(registry=self._registry)
         self._token = token.encode()
         self._open = is_open

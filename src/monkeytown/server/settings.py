@@ -5,9 +5,11 @@ Knows names, types and meanings. The limits of the front are here too, under the
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
+import platformdirs
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -22,6 +24,8 @@ __all__ = ["MIN_SECRET_BYTES", "Settings"]
 
 MIN_SECRET_BYTES = 32
 
+JwtAlgorithm = Literal["HS256", "RS256", "PS256", "ES256", "EdDSA"]
+
 
 class Settings(BaseSettings, Limits):
     """The settings of one instance."""
@@ -35,9 +39,52 @@ class Settings(BaseSettings, Limits):
     secret: SecretStr = Field(
         default=SecretStr(""), description="At least 32 bytes that nobody else knows; loopback does without."
     )
+    former_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        default=(),
+        description="Secrets that were in use before, by commas: tokens made with them are good until they expire.",
+    )
+    guests: bool | None = Field(
+        default=None,
+        description="Whether players without a token are let in; unless set, on loopback only.",
+    )
+    jwt_keys: str = Field(
+        default="",
+        description="File with the keys of whoever makes your players' tokens: a JSON Web Key Set, or public keys in PEM.",
+    )
+    jwt_algorithm: JwtAlgorithm = Field(
+        default="RS256",
+        description="The one algorithm that these keys are used with: HS256, RS256, PS256, ES256 or EdDSA.",
+    )
+    jwt_issuer: str = Field(default="", description="What stands in these tokens as iss.")
+    jwt_audience: str = Field(default="", description="What stands in these tokens as aud, or is among it.")
+    jwt_leeway: float = Field(
+        default=10,
+        ge=0,
+        le=30,
+        description="Seconds by which the clocks of who makes tokens and who reads them may differ.",
+    )
     origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description="Pages that may connect beside the server's own: origins such as https://example.com, by commas.",
+    )
+    data_folder: str = Field(
+        default="",
+        description="Folder for what must last; empty: where this system keeps such things of its users.",
+    )
+    database_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="postgresql://user:password@host/name, sqlite:///file, or none; empty: a file in the data folder.",
+    )
+    database_seconds: float = Field(
+        default=5.0,
+        gt=0,
+        le=60,
+        description="How long the database may take for a statement before it counts as down.",
+    )
+    spool_bytes: int = Field(
+        default=256 * 1024 * 1024,
+        ge=1024 * 1024,
+        description="Bytes that may wait on disk for the database; what comes beyond is not kept.",
     )
     max_players: int = Field(
         default=0, ge=0, description="Players in a room; 0: as the game says. Who comes later opens the next."
@@ -71,6 +118,10 @@ class Settings(BaseSettings, Limits):
     metrics_token: SecretStr = Field(
         default=SecretStr(""),
         description="What whoever reads /metrics must know, 32 bytes or more; without it, loopback only has /metrics.",
+    )
+    admin_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="What whoever bans players must know, 32 bytes or more; without it nobody can.",
     )
     tls_certificate: str = Field(
         default="", description="File with the certificate chain, to serve TLS without a proxy."
@@ -106,7 +157,7 @@ class Settings(BaseSettings, Limits):
     def _in_small_letters(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
 
-    @field_validator("origins", mode="before")
+    @field_validator("origins", "former_secrets", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return (
@@ -127,21 +178,38 @@ class Settings(BaseSettings, Limits):
         return value
 
     @property
+    def folder(self) -> Path:
+        """The data folder."""
+        return Path(self.data_folder) if self.data_folder else platformdirs.user_data_path("monkeytown")
+
+    @property
     def on_loopback(self) -> bool:
         """Whether only this machine can reach the server: development."""
         return is_loopback(self.host)
+
+    @property
+    def lets_guests_in(self) -> bool:
+        return self.on_loopback if self.guests is None else self.guests
 
     def check(self) -> None:
         """Raises `StartError` if the server must not start like this."""
         if not self.on_loopback and len(self.secret.get_secret_value().encode()) < MIN_SECRET_BYTES:
             raise StartError(
                 f"listening on {self.host} needs MONKEYTOWN_SECRET, of at least {MIN_SECRET_BYTES} bytes:"
-                " openssl rand -hex 32 makes one"
+                " monkeytown secret makes one"
+            )
+        if self.jwt_keys and not (self.jwt_issuer and self.jwt_audience):
+            raise StartError(
+                "MONKEYTOWN_JWT_KEYS needs MONKEYTOWN_JWT_ISSUER and MONKEYTOWN_JWT_AUDIENCE as well"
+            )
+        if 0 < len(self.admin_token.get_secret_value().encode()) < MIN_SECRET_BYTES:
+            raise StartError(
+                f"MONKEYTOWN_ADMIN_TOKEN has {MIN_SECRET_BYTES} bytes or more: monkeytown secret makes one"
             )
         token = self.metrics_token.get_secret_value().encode()
         if not self.on_loopback and 0 < len(token) < MIN_SECRET_BYTES:
             raise StartError(
-                f"MONKEYTOWN_METRICS_TOKEN has {MIN_SECRET_BYTES} bytes or more: openssl rand -hex 32 makes one"
+                f"MONKEYTOWN_METRICS_TOKEN has {MIN_SECRET_BYTES} bytes or more: monkeytown secret makes one"
             )
         if not self.on_loopback and (self.simulate_latency or self.simulate_jitter or self.simulate_loss):
             raise StartError(
