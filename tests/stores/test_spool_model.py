@@ -10,6 +10,7 @@ import asyncio
 import itertools
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -149,14 +150,11 @@ class SpoolMachine(RuleBasedStateMachine):
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """What is in a folder; the spool's thread may delete some of it meanwhile."""
+    """What is in a folder. The spool's thread may delete segments meanwhile, oldest first: so these are read last."""
     found = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix == ".segment" or path.name == "position":
-            try:
-                found[path.name] = path.read_bytes()
-            except FileNotFoundError:
-                continue
+    for path in (*sorted(folder.glob("*.segment"), reverse=True), folder / "position"):
+        with suppress(FileNotFoundError):
+            found[path.name] = path.read_bytes()
     return found
 
 
