@@ -110,7 +110,8 @@ class Spool:
         self.metrics.appended += 1
         self._queue.append(framed(record, number))
         if len(self._queue) == 1:
-            self._writer.wake()
+            # To wake a thread costs more than all the rest: after the tick, when all that belongs to it has come.
+            self._loop.call_soon(self._writer.wake)
         return number
 
     def _drop(self, size: int, kind: str) -> int:
