@@ -49,6 +49,7 @@ class TestAGameClass:
             ({"seat_seconds": float("nan")}, r"Made\.seat_seconds is nan"),
             ({"seat_seconds": True}, r"Made\.seat_seconds"),
             ({"seat_seconds": "long"}, r"Made\.seat_seconds"),
+            ({"record": 1}, r"Made\.record is 1: use True or False"),
             ({"on_auth": lambda self: None}, r"Made\.on_auth: this name is reserved"),
             ({"view": lambda self, player: None}, r"Made\.view is <function .*: use area"),
             ({"view": everything(delay=2)}, r"Made\.view is Everything\(delay=2\.0\): use area"),

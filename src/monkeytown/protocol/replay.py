@@ -282,6 +282,8 @@ def decode_block(content: bytes) -> Block:
         raise WireError(f"a block with flags 0x{flags:02x}")
     at = reader.varint64()
     first, last = (int.from_bytes(reader.raw(4), "little") for _ in range(2))
+    if last and not flags:
+        raise WireError("a block with a hash that it says is not there")
     count = reader.varint()
     if count > min(reader.remaining // 2, MOST):
         raise WireError(f"{count} players in what is left of a block")
