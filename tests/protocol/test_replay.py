@@ -191,7 +191,7 @@ def test_an_index_comes_back() -> None:
     second = Entry(200, 130, 150, 130, 2, None, 5, 0)
     index = Index(blocks=(ENTRY, second), until=150, ended=1e9, players=2, complete=False)
     assert decode_index(encode_index(index)) == index
-    assert ENTRY == Entry(100, 129, 130, 129, 1, 2, 2, 1)
+    assert Entry(100, 129, 130, 129, 1, 2, 2, 1) == ENTRY
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ from monkeytown.protocol.replay import (
     HEADER,
     INDEX,
     MAGIC,
-    TRAILER,
     Block,
     Header,
     Index,

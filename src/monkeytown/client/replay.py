@@ -63,7 +63,7 @@ class Replay:
     @classmethod
     def open(cls, path: str | Path) -> Replay:
         """Opens a file; OSError if there is none."""
-        file = Path(path).open("rb")  # noqa: SIM115: it is open as long as the replay is
+        file = Path(path).open("rb")  # noqa: SIM115
         try:
             size = file.seek(0, 2)
 

@@ -64,13 +64,14 @@ class Recorder(Audience):
         self._now = now
         # At the same ticks in every room: rules that look at things every few ticks have just done so.
         self._stride = max(1, round(room.tick_rate / rate)) if room.tick_rate else 1
-        self._turn = -1
+        self._turn = room.tick // self._stride
         self._tape: Tape | None = load(room)
         self._loaded = now()
         self._position: Position | None = None
         self._items: list[Item] = []
         """Of the block that is being filled; events alone before the first state is in."""
         self._bytes = 0
+        """Of the items behind the block's first, which may be larger than all of them."""
         self._opened = 0.0
         self._first = 0
         self._roster: tuple[tuple[str, str], ...] = ()
@@ -91,10 +92,11 @@ class Recorder(Audience):
         self._turn = turn
         if self._tape.failed:
             self._stop()
-            return
-        self._take()
-        if room.closed is not None:
+        elif room.closed is not None:
             self.finish()
+        else:
+            self._read()
+            self._cut()
 
     def send(self) -> None:
         return
@@ -104,10 +106,10 @@ class Recorder(Audience):
         tape = self._tape
         if tape is None:
             return
+        self._read()
         if self._position is not None:
-            last = self.room.read(
-                None
-            ).frame  # none if its rules failed, or did something that no step has shown
+            # None if its rules failed, or did something that no step has shown.
+            last = self.room.read(None).frame
             self._hand_over(tape, None if last is None else state_hash(last))
         self._end(tape, complete=True)
         self._stop()
@@ -124,7 +126,8 @@ class Recorder(Audience):
             return tick
         return int((self._now() - self._loaded) * MILLISECONDS)
 
-    def _take(self) -> None:
+    def _read(self) -> None:
+        """What is new."""
         if self._position is None:
             self._begin()
             return
@@ -132,6 +135,9 @@ class Recorder(Audience):
         if reading.frame is not None:
             self._position = reading.position
             self._add(self._moment(self.room.tick), reading.frame)
+
+    def _cut(self) -> None:
+        """Ends the block, if it is long enough."""
         if len(self._items) > 1 and (
             self._now() - self._opened >= BLOCK_SECONDS
             or self._bytes >= BLOCK_BYTES
@@ -144,13 +150,14 @@ class Recorder(Audience):
         reading = self.room.read(None)
         if reading.frame is None:
             return
-        said, self._items, self._bytes = self._items, [], 0
+        said, self._items = self._items, []
         self._position = reading.position
         self._opened = self._now()
         self._first = state_hash(reading.frame)
         self._roster = tuple((member.id, member.player.name) for member in self.room.members.values())
         self._known.update(self.room.members)
         self._add(self._moment(self.room.tick), reading.frame)
+        self._bytes = 0
         for item in said:
             self._add(item.at, item.message)
 
@@ -169,7 +176,7 @@ class Recorder(Audience):
 
     def _hand_over(self, tape: Tape, last: int | None) -> None:
         block = Block(self._items[0].at, self._first, last, self._roster, tuple(self._items))
-        tape.put(block, self._bytes, len(self._known))
+        tape.put(block, self._bytes + len(self._items[0].message), len(self._known))
 
     def _end(self, tape: Tape, *, complete: bool) -> None:
         until = self._moment(self.room.tick)

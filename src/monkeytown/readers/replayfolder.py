@@ -220,6 +220,7 @@ class TapeFile:
         self._folder = folder
         self._header = header
         self._path = folder.path / f"{header.id}{PART}"
+        self._finished = folder.path / f"{header.id}{SUFFIX}"
         self._file: BinaryIO | None = None
         self._size = 0
         self._entries: list[Entry] = []
@@ -249,11 +250,13 @@ class TapeFile:
             return
         try:
             do(*arguments)
-        except (OSError, ValueError) as error:
-            self._fail(str(error))
+        except Exception as error:  # whatever it is, other recordings go on
+            self._fail(f"{type(error).__name__}: {error}")
 
     def _open(self) -> None:
         self._folder.path.mkdir(parents=True, exist_ok=True)
+        if self._path.exists() or self._finished.exists():
+            raise FileExistsError(f"{self._path.name} is there already")
         new = self._path.with_name(self._header.id + NEW)
         self._file = new.open("xb", buffering=0)
         _lock(self._file)
@@ -291,10 +294,9 @@ class TapeFile:
         )
         self._write(ending(index, self._size))
         os.fsync(self._file.fileno())
-        path = self._path.with_name(self._header.id + SUFFIX)
-        self._path.rename(path)
+        self._path.rename(self._finished)
         self._file.close()
-        self._folder.has(_recorded(self._header, index, path))
+        self._folder.has(_recorded(self._header, index, self._finished))
 
     def _discard(self) -> None:
         assert self._file is not None
