@@ -20,8 +20,8 @@ BIN := $(VENV)/bin
 CORE := $(shell find ext -type f 2>/dev/null)
 CORE_MODULES = $(patsubst ext/monkeytown/_core/%.pyx,monkeytown._core.%,$(wildcard ext/monkeytown/_core/*.pyx))
 # What has no input or output is covered to the last branch.
-PURE := src/monkeytown/errors.py,src/monkeytown/position.py,src/monkeytown/fields.py,src/monkeytown/views.py,src/monkeytown/schema.py,src/monkeytown/game.py,src/monkeytown/room/*,src/monkeytown/protocol/*
-PURE_TESTS = $(wildcard tests/test_errors.py tests/test_position.py tests/test_views.py tests/test_schema.py tests/test_game.py tests/schema tests/game tests/room tests/protocol)
+PURE := src/monkeytown/errors.py,src/monkeytown/identity.py,src/monkeytown/position.py,src/monkeytown/player.py,src/monkeytown/chat.py,src/monkeytown/fields.py,src/monkeytown/views.py,src/monkeytown/schema.py,src/monkeytown/game.py,src/monkeytown/room/*,src/monkeytown/protocol/*
+PURE_TESTS = $(wildcard tests/test_errors.py tests/test_identity.py tests/test_position.py tests/test_chat.py tests/test_views.py tests/test_schema.py tests/test_game.py tests/schema tests/game tests/room tests/protocol)
 
 .PHONY: help
 help: ## Show this list

@@ -10,19 +10,29 @@ from pathlib import Path
 import pytest
 
 import monkeytown
-from monkeytown import errors, fields, game, schema, views
+from monkeytown import errors, fields, game, identity, player, schema, views
 from monkeytown._core import grid
 
 SOURCES = Path(monkeytown.__file__).parent
 INTERNAL = {"AreaView", "Everything", "Grid", "HOOKS", "MAX_TICK_RATE", "Stage", "Schema", "ERROR_CODES"} | {
+    "BOARD_ORDERS",
     "RecordRefused",
+    "is_player_id",
     "StoreDown",
 }
 
 
 def test_the_package_exports_what_its_parts_offer_to_games() -> None:
     compiled = {name for name, value in vars(grid).items() if inspect.isroutine(value)}
-    offered = {*errors.__all__, *fields.__all__, *game.__all__, *schema.__all__, *views.__all__} | compiled
+    offered = {
+        *errors.__all__,
+        *fields.__all__,
+        *game.__all__,
+        *identity.__all__,
+        *player.__all__,
+        *schema.__all__,
+        *views.__all__,
+    } | compiled
     offered -= INTERNAL
     assert set(monkeytown.__all__) == offered
 

@@ -17,9 +17,9 @@ SOURCES = Path(monkeytown.__file__).parent
 CORE = SOURCES.parents[1] / "ext" / "monkeytown" / "_core"
 
 FLOORS: dict[str, int] = {
-    **dict.fromkeys(("errors", "position"), 0),
+    **dict.fromkeys(("errors", "identity", "position"), 0),
     **dict.fromkeys(("_core",), 1),
-    **dict.fromkeys(("fields", "views", "schema", "game", "room", "protocol"), 2),
+    **dict.fromkeys(("fields", "views", "schema", "player", "chat", "game", "room", "protocol"), 2),
     **dict.fromkeys(("runtime",), 3),
     **dict.fromkeys(("readers", "stores", "cluster"), 4),
     **dict.fromkeys(("server",), 5),

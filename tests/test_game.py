@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from monkeytown import Entity, Game, Player, SchemaError, Timer, everything, singleton, uint
+from monkeytown import Entity, Game, Identity, Player, SchemaError, Timer, everything, singleton, uint
 from monkeytown.game import HOOKS, MAX_TICK_RATE
 from monkeytown.games.jungle import Jungle, Steer
 from monkeytown.room.room import Room
@@ -50,7 +50,11 @@ class TestAGameClass:
             ({"seat_seconds": True}, r"Made\.seat_seconds"),
             ({"seat_seconds": "long"}, r"Made\.seat_seconds"),
             ({"record": 1}, r"Made\.record is 1: use True or False"),
-            ({"on_auth": lambda self: None}, r"Made\.on_auth: this name is reserved"),
+            ({"save": lambda self: None}, r"Made\.save: this name is reserved"),
+            ({"on_auth": lambda self, token: None}, r"Made\.on_auth is called before there is a room"),
+            ({"chat_history": -1}, r"Made\.chat_history is -1"),
+            ({"chat_history": 1.5}, r"Made\.chat_history is 1\.5"),
+            ({"leaderboard": "worst"}, r"Made\.leaderboard is 'worst': use best, lowest or total"),
             ({"view": lambda self, player: None}, r"Made\.view is <function .*: use area"),
             ({"view": everything(delay=2)}, r"Made\.view is Everything\(delay=2\.0\): use area"),
             ({"on_jion": lambda self, player: None}, "did you mean on_join"),
@@ -70,7 +74,14 @@ class TestAGameClass:
         with pytest.raises(SchemaError, match=words):
             made(**attributes)
 
-    @pytest.mark.parametrize("hook", HOOKS)
+    async def test_may_wait_for_who_a_token_stands_for(self) -> None:
+        async def on_auth(cls: type[Game], token: str) -> Identity:
+            return Identity(token)
+
+        assert await made(on_auth=classmethod(on_auth)).on_auth("ann") == Identity("ann")
+        assert Dots.on_auth("ann") is None
+
+    @pytest.mark.parametrize("hook", [hook for hook in HOOKS if hook != "on_auth"])
     def test_has_plain_functions_as_hooks(self, hook: str) -> None:
         async def waits(self: Any, *arguments: Any) -> None:
             pass

@@ -17,7 +17,9 @@ from monkeytown.errors import (
     WireError,
 )
 from monkeytown.fields import angle, array, blob, boolean, enum, fixed, ref, sint, text, uint
-from monkeytown.game import Game, Player, Players, Timer
+from monkeytown.game import Game
+from monkeytown.identity import Identity
+from monkeytown.player import Player, Players, Timer
 from monkeytown.schema import Entity, Input, singleton, table
 from monkeytown.views import area, everything
 
@@ -27,6 +29,7 @@ __all__ = [
     "Game",
     "Gone",
     "HookError",
+    "Identity",
     "Input",
     "MonkeytownError",
     "NoSuchTick",

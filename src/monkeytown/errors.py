@@ -111,6 +111,11 @@ ERROR_CODES: dict[str, str] = {
     "AUTH-001": "The token was refused.",
     "AUTH-002": "This origin may not connect.",
     "AUTH-003": "The session is over, or was never yours.",
+    "AUTH-004": "The token has expired.",
+    "AUTH-005": "You are banned.",
+    "AUTH-006": "A token is needed here.",
+    "CHAT-001": "You are muted here.",
+    "CHAT-002": "Slow mode is on.",
     "GAME-001": "There is no such game or room.",
     "GAME-002": "The room is full.",
     "GAME-003": "You are not in a game.",
@@ -136,4 +141,5 @@ ERROR_CODES: dict[str, str] = {
     "INPUT-005": "Too many chat messages.",
     "SYS-001": "The server failed to do this.",
     "SYS-002": "The server is shutting down.",
+    "SYS-003": "What is kept cannot be reached now.",
 }

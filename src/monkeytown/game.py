@@ -1,5 +1,4 @@
-"""The rules' side: what a developer derives from (`Game`), and what the rules are given (`Player`, `Players`,
-`Timer`).
+"""The rules' side: what a developer derives from.
 
 Knows nothing of rooms beyond what `Stage` asks of one, nothing of connections or of the wire. Time here is
 game time: it moves when the room is stepped, so tests can run hours of a game in a moment.
@@ -8,26 +7,31 @@ game time: it moves when the room is stepped, so tests can run hours of a game i
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable
 from difflib import get_close_matches
 from inspect import iscoroutinefunction
 from random import Random
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from monkeytown.errors import Refusal, SchemaError
+from monkeytown.identity import Identity
+from monkeytown.player import Player, Players, Stage, Timer
 from monkeytown.views import AreaView, Everything, everything
 
 if TYPE_CHECKING:
     from monkeytown._core.batch import Batch
-    from monkeytown._core.state import Row
+    from monkeytown.chat import Chat
     from monkeytown.schema import Input
 
-__all__ = ["HOOKS", "MAX_TICK_RATE", "Game", "Player", "Players", "Stage", "Timer"]
+__all__ = ["BOARD_ORDERS", "HOOKS", "MAX_TICK_RATE", "Game"]
 
 MAX_TICK_RATE = 1000
 """Ticks a second; the clock behind a room is not finer than a millisecond."""
 
+BOARD_ORDERS = ("best", "lowest", "total")
+
 HOOKS = (
+    "on_auth",
     "on_create",
     "on_join",
     "on_input",
@@ -40,160 +44,8 @@ HOOKS = (
     "on_leave",
     "on_dispose",
 )
-_RESERVED = ("on_auth", "save", "load")
+_RESERVED = ("save", "load")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-
-
-class Timer:
-    """A call that waits for game time; made by `Game.after` and `Game.every`."""
-
-    __slots__ = ("active",)
-
-    def __init__(self) -> None:
-        self.active = True
-        """Whether a call is still to come."""
-
-    def cancel(self) -> None:
-        """No call comes any more. Allowed at any time, also from the call itself, and more than once."""
-        self.active = False
-
-
-class Stage(Protocol):
-    """What the rules may ask of the room they run in."""
-
-    def broadcast(self, event: str, data: object) -> None: ...
-    def send(self, player: Player, event: str, data: object) -> None: ...
-    def kick(self, player: Player, reason: str) -> None: ...
-    def close(self, reason: str) -> None: ...
-    def after(self, seconds: float, call: Callable[[], object]) -> Timer: ...
-    def every(self, seconds: float, call: Callable[[], object]) -> Timer: ...
-    def own(self, player: Player, before: Any, entity: Any) -> None: ...
-    def look(self, player: Player) -> None: ...
-    def show(self, player: Player) -> None: ...
-    def seen_tick(self, player: Player) -> int: ...
-
-
-class Player:
-    """Somebody in the room. Games may keep attributes of their own on it: `player.team = "red"`."""
-
-    def __init__(self, stage: Stage, id: str, name: str, number: int) -> None:
-        self.id = id
-        """Names the player; unique on this server."""
-        self.name = name
-        """What others see: one printable line of at most 24 characters, not unique."""
-        self.number = number
-        """Counts the players of this room from 1; owns the rows of tables (`spawn(owner=player.number)`)."""
-        self.connected = True
-        """False from `on_drop` to `on_resume` or `on_leave`: the connection is lost and the seat is kept."""
-        self._stage = stage
-        self._entity: Any = None
-        self._focus: Row | tuple[float, float] | None = None
-        self._view: Everything | None = None
-
-    @property
-    def entity(self) -> Any:
-        """The row that stands for this player, or None.
-
-        Setting it makes the player its owner: who alone sees its `owner_only` fields, and whose client knows
-        it as its own.
-        """
-        return self._entity
-
-    @entity.setter
-    def entity(self, entity: Any) -> None:
-        self._stage.own(self, self._entity, entity)
-        self._entity = entity
-        self._stage.look(self)
-
-    @property
-    def focus(self) -> Any:
-        """What the player's view is around, in a game whose `view` is an area: a row, a place (x, y), or None for its entity.
-
-        Once that row is gone the view stays where it was last.
-        """
-        return self._focus
-
-    @focus.setter
-    def focus(self, focus: Row | tuple[float, float] | None) -> None:
-        before, self._focus = self._focus, focus
-        try:
-            self._stage.look(self)
-        except (TypeError, ValueError):
-            self._focus = before
-            raise
-
-    @property
-    def view(self) -> Everything | None:
-        """None: the player sees what the game's `view` shows. `everything()`, or `everything(delay=…)`, for a spectator."""
-        return self._view
-
-    @view.setter
-    def view(self, view: Everything | None) -> None:
-        if view is not None and not isinstance(view, Everything):
-            raise TypeError(f"player.view is everything(), everything(delay=…) or None, not {view!r}")
-        before, self._view = self._view, view
-        if view == before:
-            return
-        try:
-            self._stage.show(self)
-        except SchemaError:
-            self._view = before
-            raise
-
-    @property
-    def seen_tick(self) -> int:
-        """The newest tick that the player's client had applied when it sent its last input; 0 before that.
-
-        What it drew is a few ticks older.
-        """
-        return self._stage.seen_tick(self)
-
-    def send(self, event: str, data: object = None) -> None:
-        """Sends an event to this player alone; it arrives in order and is not lost.
-
-        `data` is anything MessagePack can hold.
-        """
-        self._stage.send(self, event, data)
-
-    def kick(self, reason: str = "") -> None:
-        """Removes the player from the room, as soon as the hook that calls this returns."""
-        self._stage.kick(self, reason)
-
-    def __repr__(self) -> str:
-        return f"<Player {self.number} {self.name!r}>"
-
-    if TYPE_CHECKING:  # the game's own attributes
-
-        def __getattr__(self, name: str) -> Any: ...
-        def __setattr__(self, name: str, value: Any, /) -> None: ...
-
-
-class Players:
-    """The players in the room, in the order in which they joined. Kicking one while iterating is allowed."""
-
-    def __init__(self, players: Mapping[str, Player]) -> None:
-        self._players = players
-
-    def __iter__(self) -> Iterator[Player]:
-        return iter(self._players.values())
-
-    def __len__(self) -> int:
-        return len(self._players)
-
-    def __contains__(self, player: object) -> bool:
-        """Whether a player, or a player of that id, is in the room."""
-        id = player.id if isinstance(player, Player) else player
-        return id in self._players
-
-    def __getitem__(self, id: str) -> Player:
-        return self._players[id]
-
-    def get(self, id: str) -> Player | None:
-        """The player of an id, or None if nobody of that id is in the room."""
-        return self._players.get(id)
-
-    def __repr__(self) -> str:
-        return f"<{len(self)} players>"
 
 
 class Game:
@@ -224,9 +76,15 @@ class Game:
     """Whether every room of it is recorded, to be watched again."""
     seat_seconds: float | None = None
     """Seconds for which a player's seat is kept once its connection is lost; 0: not at all. None: as the server is set."""
+    chat_history: ClassVar[int] = 50
+    """Lines of chat that who joins gets to read, at most."""
+    leaderboard: ClassVar[str] = "best"
+    """What of a player's scores counts: "best" (the highest), "lowest", or "total" (their sum)."""
 
     players: Players
     """Who is in the room."""
+    chat: Chat
+    """What is said in the room: slow mode, who is muted, the last lines."""
     random: Random
     """The room's dice. The same seed and the same inputs give the same game: use no others."""
     room_id: str
@@ -248,6 +106,14 @@ class Game:
         _check_inputs(cls)
 
     # Hooks
+
+    @classmethod
+    def on_auth(cls, token: str, /) -> Identity | Awaitable[Identity | None] | None:
+        """Who a token stands for; None if it is refused. The only hook that may be `async`.
+
+        Overridden by one of a server's games for tokens that are neither the server's own nor signed with its keys.
+        """
+        return None
 
     def on_create(self) -> None:
         """The room begins: spawn what is there before anybody comes."""
@@ -308,6 +174,21 @@ class Game:
         """
         self._stage.broadcast(event, data)
 
+    def emit(self, event: str, data: object = None) -> None:
+        """Tells all players of an event, as `broadcast` does, and keeps it in the game's history.
+
+        `data` is anything JSON can hold.
+        """
+        self._stage.emit(event, data)
+
+    def score(self, player: Player, points: float) -> None:
+        """Keeps a score of a player for the game's leaderboard, which counts it as `leaderboard` says."""
+        self._stage.score(player, points)
+
+    def finish(self, result: object = None) -> None:
+        """Keeps how the game ended: anything JSON can hold. The room goes on, and may finish again after another round."""
+        self._stage.finish(result)
+
     def after(self, seconds: float, call: Callable[[], object]) -> Timer:
         """Calls once, `seconds` of game time from now; at the earliest in the next tick."""
         return self._stage.after(seconds, call)
@@ -338,6 +219,14 @@ def _check_numbers(cls: type[Game]) -> None:
         )
     if type(cls.record) is not bool:
         raise SchemaError(f"{cls.__name__}.record is {cls.record!r}: use True or False")
+    if type(cls.chat_history) is not int or cls.chat_history < 0:
+        raise SchemaError(
+            f"{cls.__name__}.chat_history is {cls.chat_history!r}: use a whole number from 0 on"
+        )
+    if cls.leaderboard not in BOARD_ORDERS:
+        raise SchemaError(
+            f"{cls.__name__}.leaderboard is {cls.leaderboard!r}: use {', '.join(BOARD_ORDERS[:-1])} or {BOARD_ORDERS[-1]}"
+        )
     seconds = cls.seat_seconds
     if seconds is not None and (
         isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds >= 0
@@ -358,7 +247,12 @@ def _check_hook(cls: type[Game], attribute: str, value: object) -> None:
     """A hook that would never be called is told of when the class is made, not wondered about later."""
     if attribute in _RESERVED:
         raise SchemaError(f"{cls.__name__}.{attribute}: this name is reserved for a hook of a later version")
-    if attribute in HOOKS:
+    if attribute == "on_auth":
+        if not isinstance(value, classmethod | staticmethod):
+            raise SchemaError(
+                f"{cls.__name__}.on_auth is called before there is a room: make it a classmethod"
+            )
+    elif attribute in HOOKS:
         if iscoroutinefunction(value):
             raise SchemaError(
                 f"{cls.__name__}.{attribute} is async: hooks are plain functions, nothing may wait in a tick"

@@ -13,31 +13,31 @@ PLACE = Place("arena-1", Position(3, 70))
 
 
 def welcomed(**more: object) -> Session:
-    session = Session(Hello("Ada", "t"))
+    session = Session(Hello("Ada"))
     session.take(Welcome("p1", "Ada", "fake", session="s1", **more))  # type: ignore[arg-type]
     return session
 
 
 def test_the_first_hello_has_nothing_to_resume():
-    session = Session(Hello("Ada", "t"))
-    assert session.hello(None) == session.hello(PLACE) == Hello("Ada", "t")
+    session = Session(Hello("Ada"))
+    assert session.hello(None, "t") == session.hello(PLACE, "t") == Hello("Ada", "t")
 
 
 def test_who_comes_back_shows_the_newest_secret_and_where_it_stands():
     session = welcomed()
-    assert session.hello(None) == Hello("Ada", "t", Resume("s1"))
+    assert session.hello(None, "t") == Hello("Ada", "t", Resume("s1"))
     session.number = 12
-    assert session.hello(PLACE) == Hello("Ada", "t", Resume("s1", 12, "arena-1", 3, 70))
+    assert session.hello(PLACE, "t") == Hello("Ada", "t", Resume("s1", 12, "arena-1", 3, 70))
     session.take(Welcome("p1", "Ada", "fake", session="s2", recovered=True, number=12))
-    assert session.hello(None) == Hello("Ada", "t", Resume("s2", 12))
+    assert session.hello(None, "t") == Hello("Ada", "t", Resume("s2", 12))
 
 
 @pytest.mark.parametrize("place", [None, PLACE])
 def test_what_is_not_given_is_left_out(place: Place | None):
     session = Session(Hello("Ada"))
     session.take(Welcome("p1", "Ada", "fake", session="s1"))
-    data = encode(session.hello(place))
-    assert BINARY.decode(data) == session.hello(place)
+    data = encode(session.hello(place, None))
+    assert BINARY.decode(data) == session.hello(place, None)
     _, body = naive_client.unpack(data)
     resume = {"session": "s1", "number": 0}
     if place:
@@ -82,5 +82,5 @@ def test_another_session_gives_up_what_waits_and_counts_anew():
     session.outbox.add(b"b")
     assert session.take(Welcome("p2", "Ada", "fake", "s9", recovered=False)) == (False, False, False, None, 2)
     assert session.number == 0
-    assert session.hello(None) == Hello("Ada", "t", Resume("s9"))
+    assert session.hello(None, "t") == Hello("Ada", "t", Resume("s9"))
     assert session.outbox.add(b"c") == encode_numbered(1, b"c")

@@ -39,7 +39,7 @@ def deep() -> object:
 @pytest.mark.parametrize(
     ("content", "error"),
     [
-        (lambda: object(), TypeError),
+        (object, TypeError),
         (lambda: "x" * MAX_CONTENT, ValueError),
         (lambda: "\ud800", ValueError),
         (deep, ValueError),

@@ -8,7 +8,7 @@ import msgspec
 import numpy
 import pytest
 
-from monkeytown.game import Player
+from monkeytown.player import Player
 from monkeytown.room.mail import MAX_EVENT, News, packed
 from monkeytown.room.member import Member
 from monkeytown.room.stage import RoomStage

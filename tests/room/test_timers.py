@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from monkeytown.game import Timer
+from monkeytown.player import Timer
 from monkeytown.room.timers import FIRST_SWEEP, SHORTEST, Timers
 
 RATE = 60

@@ -13,7 +13,8 @@ from monkeytown.position import Position
 from monkeytown.protocol.codec import BINARY, JSON, Codec
 from monkeytown.room.member import Member
 from monkeytown.room.room import Room
-from monkeytown.runtime.host import Audience, Host, HostedRoom
+from monkeytown.runtime.host import Host
+from monkeytown.runtime.hosted import Audience, HostedRoom
 from monkeytown.runtime.limits import Limits
 from monkeytown.runtime.metrics import Traffic
 from monkeytown.runtime.sessions import Sessions

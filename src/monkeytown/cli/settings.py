@@ -44,7 +44,9 @@ def shown(value: Any) -> str:
     if isinstance(value, SecretStr):
         return "(set)" if value.get_secret_value() else ""
     if isinstance(value, tuple):
-        return ",".join(value)
+        return ",".join(map(shown, value))
+    if value is None:
+        return ""
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -19,8 +19,8 @@ from monkeytown.client.link import GOING_AWAY, NORMAL_CLOSE, Closed, Link, socke
 from monkeytown.client.mirror import Mirror
 from monkeytown.client.room import MirrorSource, Room, Voice
 from monkeytown.client.session import Place, Session
+from monkeytown.client.tokens import Token, TokenSource
 from monkeytown.errors import Refusal
-from monkeytown.protocol.close import may_return
 from monkeytown.protocol.messages import (
     Error,
     HeartbeatReply,
@@ -38,22 +38,25 @@ ANSWER_TIMEOUT = 10.0
 PING_SMOOTHING = 0.2
 UNKNOWN_ROOM = "GAME-001"
 UNKNOWN_SESSION = "AUTH-003"
+TOKEN_EXPIRED = "AUTH-004"
 
 
 async def connect(
     url: str = "ws://127.0.0.1:8000/ws",
     *,
     name: str | None = None,
-    token: str | None = None,
+    token: Token = None,
     random: Random | None = None,
     mirrors: MirrorSource = Mirror,
 ) -> Client:
     """Connect, say hello, and return once the server has answered. Raises ConnectionLost or Refusal.
 
+    `token` is one, or what gets one: that is called for each connection, and when the server wants another.
+
     `http:` addresses become `ws:`; an address without a path gets `/ws`. `random` draws the delays of coming back.
     `mirrors` makes the tables of a room from its schema; bots share them.
     """
-    client = Client(socket_url(url), Hello(name, token), random or Random(), mirrors)
+    client = Client(socket_url(url), name, token, random or Random(), mirrors)
     await client.open()
     return client
 
@@ -64,18 +67,22 @@ class Client(Emitter):
     Events: `error` (Refusal), `reconnecting`, `reconnected`, `close` (Closed).
     """
 
-    def __init__(self, url: str, hello: Hello, random: Random, mirrors: MirrorSource) -> None:
+    def __init__(
+        self, url: str, name: str | None, token: Token, random: Random, mirrors: MirrorSource
+    ) -> None:
         super().__init__()
         self.url = url
         self.id = ""
-        self.name = hello.name or ""
+        self.name = name or ""
         self.server = ""
         self.state: Literal["open", "reconnecting", "closed"] = "reconnecting"
         self.room: Room | None = None
         self.ping = 0.0
         """Round trip of the last heartbeats, smoothed, in seconds; 0 until the first is answered."""
         self._clock_offset = 0.0
-        self._session = Session(hello)
+        self._session = Session(Hello(name))
+        self._tokens = TokenSource(token)
+        self._renewal: asyncio.Task[None] | None = None
         self._random = random
         self._mirrors = mirrors
         self._link: Link | None = None
@@ -151,9 +158,14 @@ class Client(Emitter):
         """A fresh connection, up to the server's welcome; if the room goes on with a snapshot, up to that."""
         self._speaking = self._unwanted = False
         self._acknowledged_at = 0.0
+        token = await self._tokens.another()
         self._link = await Link.dial(self.url)
         self._reader = asyncio.create_task(self._link.read(self._receive))
-        await self._ask("welcome", messages.encode(self._session.hello(self._place())))
+        await self._ask("welcome", messages.encode(self._session.hello(self._place(), token)))
+
+    async def _renew(self) -> None:
+        """Shows the server another token. If there is none in time the connection ends, and the next one asks again."""
+        self._send(messages.encode(Hello(token=await self._tokens.another())))
 
     def _place(self) -> Place | None:
         """Where a delta could go on from."""
@@ -170,10 +182,10 @@ class Client(Emitter):
         """Come back after each loss, until the server says not to."""
         while self._reader is not None:
             ended = await self._reader
-            if may_return(ended.code):
+            if self._tokens.may_return(ended.code):
                 self.state = "reconnecting"
                 ended = await self._come_back(ended)
-            if not may_return(ended.code):
+            if not self._tokens.may_return(ended.code):
                 self._finish(ended)
                 return
 
@@ -189,7 +201,7 @@ class Client(Emitter):
                 await self._take_place()
             except (ConnectionLost, Refusal):
                 ended = await self._hang_up(GOING_AWAY) or ended
-                if may_return(ended.code):
+                if self._tokens.may_return(ended.code):
                     continue
             else:
                 self.state = "open"
@@ -305,6 +317,10 @@ class Client(Emitter):
             self._settle()  # the player has left, and its state will not come
 
     def _receive_welcome(self, welcome: Welcome) -> None:
+        if self._renewal is not None and self._asked != "welcome":
+            self._renewal = None
+            self._session.renew(welcome)
+            return
         told = self._session.take(welcome)
         self.id, self.name, self.server = welcome.player_id, welcome.name, welcome.server
         self._resumed = told.resumed
@@ -356,6 +372,9 @@ class Client(Emitter):
     def _receive_error(self, error: Error) -> None:
         if error.code == UNKNOWN_SESSION:
             return  # the welcome has said so, and that is not held against an honest client
+        if error.code == TOKEN_EXPIRED and self._tokens.has_others and self._asked != "welcome":
+            self._renewal = asyncio.create_task(self._renew())
+            return
         refusal = Refusal(error.message, error.code)
         if self._asked in ("welcome", "join"):
             self._settle(error=refusal)

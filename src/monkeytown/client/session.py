@@ -53,18 +53,25 @@ class Session:
         """The newest numbered message read."""
         self.outbox = Outbox()
 
-    def hello(self, place: Place | None) -> Hello:
+    def hello(self, place: Place | None, token: str | None) -> Hello:
         """The first message of a connection; `place` if the state can go on from there."""
+        about = msgspec.structs.replace(self._hello, token=token)
         if not self._secret:
-            return self._hello
+            return about
         resume = Resume(self._secret, self.number)
         if place is not None:
             resume = Resume(self._secret, self.number, place.game_id, *place.position)
-        return msgspec.structs.replace(self._hello, resume=resume)
+        return msgspec.structs.replace(about, resume=resume)
+
+    def renew(self, welcome: Welcome) -> None:
+        """Read the answer to another token: it tells of nothing but another secret."""
+        self._secret = welcome.session
 
     def take(self, welcome: Welcome) -> Welcomed:
         """Read the answer to the hello."""
-        known = welcome.player_id == self.player_id
+        # A token stands for the same player in another session as well; but in one that is known there is something to count.
+        anew = welcome.recovered is False and not welcome.number and welcome.game_id is None
+        known = welcome.player_id == self.player_id and not anew
         self.player_id, self._secret, self.number = welcome.player_id, welcome.session, welcome.number
         lost = 0
         if known:

@@ -228,6 +228,8 @@ class Jungle(Game):
     def end_round(self) -> None:
         ranking = sorted(self.monkeys, key=lambda monkey: -monkey.bananas)
         best = [{"name": monkey.name, "bananas": monkey.bananas} for monkey in ranking[:3]]
-        self.broadcast("round", {"best": best})
+        self.emit("round", {"best": best})
         for monkey in ranking:
+            if monkey.bananas:
+                self.score(monkey.player, monkey.bananas)
             monkey.bananas = 0

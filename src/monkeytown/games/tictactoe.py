@@ -40,6 +40,7 @@ class TicTacToe(Game):
     tick_rate = 0
     max_players = 8  # two of them play
     seat_seconds = 60  # the other one is waiting
+    leaderboard = "total"  # of games won
 
     board = singleton(Board)
     seats = table(Seat)
@@ -90,14 +91,18 @@ class TicTacToe(Game):
         board.turn = other(seat.mark)
         if any(all(board.cells[place] == seat.mark for place in line) for line in LINES):
             seat.wins += 1
-            self.finish(seat.mark)
+            self.end(seat.mark)
         elif all(board.cells):
-            self.finish("draw")
+            self.end("draw")
 
-    def finish(self, winner: str) -> None:
+    def end(self, winner: str) -> None:
         self.board.turn = ""
         self.board.winner = winner
         self.broadcast("finished", {"winner": winner})
+        self.finish({"winner": winner} | {seat.mark: seat.name for seat in self.seats if seat.mark})
+        for player in self.players:
+            if player.entity.mark == winner:
+                self.score(player, 1)
 
     def want_rematch(self, seat: Seat) -> None:
         if not self.board.winner:

@@ -34,6 +34,7 @@ class CloseCode(IntEnum):
     TOO_SLOW = 4001, "the connection cannot keep up"
     SILENT = 4002, "nothing was heard for too long"
     NO_FIRST_MESSAGE = 4003, "the first message did not come in time"
+    EXPIRED = 4004, "the token has expired"
     MALFORMED = 4500, "a message was malformed"
     WRONG_FORM = 4501, "text came where binary is due, or the reverse"
     FLOODING = 4503, "too many messages"
@@ -42,6 +43,8 @@ class CloseCode(IntEnum):
     ROOM_CLOSED = 4506, "the room has closed"
     REPLACED = 4507, "another connection took this place"
     NOT_ALLOWED = 4508, "the token was refused"
+    LOGGED_OUT = 4509, "the player has logged out"
+    BANNED = 4510, "the player is banned"
 
     @property
     def may_return(self) -> bool:

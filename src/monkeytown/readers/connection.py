@@ -27,7 +27,7 @@ from monkeytown.protocol.close import CloseCode
 from monkeytown.protocol.codec import Codec
 from monkeytown.readers.audience import WebSocketAudience
 from monkeytown.room.member import Member
-from monkeytown.runtime.host import HostedRoom
+from monkeytown.runtime.hosted import HostedRoom
 from monkeytown.runtime.limits import TokenBucket
 
 if TYPE_CHECKING:

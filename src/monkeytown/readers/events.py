@@ -21,7 +21,7 @@ from monkeytown.room.encoded import Encoding, Reading
 from monkeytown.room.member import Member
 from monkeytown.room.private import Private
 from monkeytown.room.room import Room
-from monkeytown.runtime.host import HostedRoom
+from monkeytown.runtime.hosted import HostedRoom
 from monkeytown.runtime.limits import TokenBucket
 
 if TYPE_CHECKING:

@@ -62,7 +62,7 @@ class Polls:
         if self.shutting_down:
             return Refused(HTTPStatus.SERVICE_UNAVAILABLE, "SYS-002")
         if messages[0][:1] == HELLO:
-            return self._open(messages, address)
+            return await self._open(messages, address)
         try:
             poll = BINARY.decode(messages[0])
         except Refusal:
@@ -79,19 +79,26 @@ class Polls:
             self._forget(link)
         return content
 
-    def _open(self, messages: list[bytes], address: str) -> bytes | Refused:
+    async def _open(self, messages: list[bytes], address: str) -> bytes | Refused:
         if self._addresses.full(address):
             self.metrics.refused["WS-008"] += 1
             return Refused(HTTPStatus.TOO_MANY_REQUESTS, "WS-008")
         link = PollLink(self, address)
-        content = link.begin(messages)
-        link.token = _hash(link.session.secret.token)
-        self._links[link.token] = link
         self._addresses.enter(address)
         self.metrics.connections += 1
+        self._know(link)
+        content = await link.begin(messages)
+        if link.token in self._links:
+            # Whoever has come back has its session now, under another token.
+            del self._links[link.token]
+            self._know(link)
         if link.closed is not None:
             self._forget(link)
         return content
+
+    def _know(self, link: PollLink) -> None:
+        link.token = _hash(link.session.secret.token)
+        self._links[link.token] = link
 
     def _forget(self, link: PollLink) -> None:
         if self._links.pop(link.token, None) is not None:

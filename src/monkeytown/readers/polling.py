@@ -20,7 +20,7 @@ from monkeytown.readers.individuals import IndividualAudience
 from monkeytown.room.member import Member
 from monkeytown.room.private import INPUT, KIND, Private
 from monkeytown.room.room import Room
-from monkeytown.runtime.host import HostedRoom
+from monkeytown.runtime.hosted import HostedRoom
 from monkeytown.runtime.limits import TokenBucket
 
 if TYPE_CHECKING:
@@ -92,10 +92,11 @@ class PollLink:
 
     # Requests
 
-    def begin(self, messages: Iterable[bytes]) -> bytes:
-        """The request that opens the connection."""
+    async def begin(self, messages: Iterable[bytes]) -> bytes:
+        """The request that opens the connection. It is answered once it is clear who says hello."""
         self._take_all(messages)
-        return self._gather(self._polls.now())
+        content = self._gather(self._polls.now())
+        return content or await self._wait(self._polls.limits.first_message_seconds)
 
     async def poll(self, number: int, heard: int, wait: float, messages: Iterable[bytes]) -> bytes:
         """A further request, `number`, of a client that has the answers up to `heard`. Waits for something to say."""
@@ -112,9 +113,13 @@ class PollLink:
         if content or not wait or self.closed is not None:
             self.idle_since = self._polls.now()
             return content
+        return await self._wait(wait)
+
+    async def _wait(self, seconds: float) -> bytes:
+        """The answer, when there is something to say, or an empty one."""
         loop = asyncio.get_running_loop()
         self._waiting = loop.create_future()
-        self._timer = loop.call_later(wait, self._respond, b"")
+        self._timer = loop.call_later(seconds, self._respond, b"")
         self.idle_since = None
         return await self._waiting
 

@@ -61,9 +61,18 @@ class Ledger:
 
     def note(self, kind: Kind, player: str = "", **content: Any) -> None:
         """Adds an entry. Raises TypeError or ValueError for what JSON cannot hold, and for what is too large."""
-        written = as_json(content)
+        self.add(kind, player, as_json(content))
+
+    def add(self, kind: Kind, player: str, content: bytes) -> None:
+        """The same with content that is written already."""
         self.last += 1
-        self.entries.append(Entry(self.last, kind, player, written))
+        self.entries.append(Entry(self.last, kind, player, content))
+
+    def undo(self, last: int) -> None:
+        """What came after the entry of this number never happened. Nothing of it may have been taken."""
+        while self.last > last:
+            self.entries.pop()
+            self.last -= 1
 
     def take(self) -> list[Entry]:
         """What was added since this was last called, oldest first."""

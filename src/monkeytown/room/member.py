@@ -7,7 +7,8 @@ from __future__ import annotations
 from monkeytown._core.batch import Seat
 from monkeytown._core.sight import Sight
 from monkeytown._core.state import Row
-from monkeytown.game import Player
+from monkeytown.player import Player
+from monkeytown.room.documents import Document
 from monkeytown.room.mail import News, packed
 from monkeytown.room.view import EVERYTHING, View
 
@@ -20,7 +21,7 @@ class Member(Seat):
     `input` is the number of the newest input that the rules have seen, 0 before the first.
     """
 
-    __slots__ = ("_introduction", "_mail", "entity_tick", "player", "sight")
+    __slots__ = ("_introduction", "_mail", "document", "entity_tick", "player", "sight")
 
     def __init__(self, player: Player, sight: Sight | None = None) -> None:
         super().__init__(player.number)
@@ -30,6 +31,8 @@ class Member(Seat):
         """The tick since which `player.entity` is what it is."""
         self.sight = sight
         """What is around it, in a room that is seen by area."""
+        self.document: Document | None = None
+        """What is kept of it; None if nothing is."""
         self._introduction: tuple[str, News] | None = None
 
     @property

@@ -15,11 +15,13 @@ from monkeytown._core.fanout import Group
 from monkeytown._core.sight import Sight
 from monkeytown._core.timing import COMMIT, ON_INPUT, ON_TICK, TIMERS, Stopwatch
 from monkeytown.errors import ERROR_CODES, FieldError, Refusal
-from monkeytown.game import Game, Player
+from monkeytown.game import Game
+from monkeytown.player import Player
 from monkeytown.position import Position, Reason
 from monkeytown.room.closing import ROOM_CLOSED, ROOM_FAILED, Closing
 from monkeytown.room.encoded import Encoded, Encoding, Reading
 from monkeytown.room.inputs import hand_over, queue_for, record
+from monkeytown.room.keeping import Keeping
 from monkeytown.room.mail import News
 from monkeytown.room.member import Member
 from monkeytown.room.private import Private, private_part
@@ -62,17 +64,18 @@ class Room:
         self.tables = tuple(tables.values())
         self.has_private = any(table.has_private for table in self.tables)
         """Whether some rows have something that only their owners see."""
-        self._area = self.schema.divide(tables)
-        self._reader = Reader(room_id, self.tables, epoch, self._area)
+        self.area: Area | None = self.schema.divide(tables)
+        """What its players see a part of; None if all see all."""
+        self._reader = Reader(room_id, self.tables, epoch, self.area)
         self._steps = 0
-        self._stage = RoomStage(has_ticks=self.tick_rate > 0)
+        self._stage = RoomStage(has_ticks=self.tick_rate > 0, leaderboard=game_class.leaderboard)
         self.listeners: list[Callable[[News], object]] = self._stage.listeners
         """Are told what everybody is told, as it is told; they must neither raise nor wait."""
         self.notified: set[Member] = self._stage.notified
         """Who got mail since the host last cleared this."""
         self.reviewed: set[Member] = self._stage.reviewed
         """Whose view is another kind of view since the host last cleared this: to them the room is to be described anew."""
-        self._seating = Seating(self._stage, self._area)
+        self._seating = Seating(self._stage, self.area)
         self._disposed = False
         self._lap = None if stopwatch is None else stopwatch.lap
         self._rules = Rules(
@@ -84,6 +87,8 @@ class Room:
             seed=seed,
             max_players=max_players,
         )
+        self.keeping = Keeping(self._stage, self._rules)
+        """What is to be kept of the room."""
         if self._rules.failed is None:
             self._rules.call("on_create")
         self._settle()
@@ -159,11 +164,6 @@ class Room:
         """Everybody in the room by id, in the order in which they joined. To be read only."""
         return self._stage.members
 
-    @property
-    def area(self) -> Area | None:
-        """What its players see a part of; None if all see all."""
-        return self._area
-
     def describe(self, member: Member) -> dict[str, Any]:
         """The `schema` message for one player: docs/reference/wire.md, section 3."""
         about = {"gameId": self.id, "game": self.name, "tickRate": self.tick_rate}
@@ -173,8 +173,10 @@ class Room:
     def is_full(self) -> bool:
         return 0 < self.game.max_players <= len(self.members)
 
-    def join(self, player_id: str, name: str | None = None) -> Player:
-        """Seats a player.
+    def join(
+        self, player_id: str, name: str | None = None, *, guest: bool = True, data: bytes | None = None
+    ) -> Player:
+        """Seats a player, whose document is `data`, a JSON object; None if it is not to be kept.
 
         Raises `Refusal` when there is no seat or the rules turn them away; they leave no trace then.
         """
@@ -184,6 +186,7 @@ class Room:
         if self.is_full:
             raise Refusal(code="GAME-002")
         member = self._seating.seat(player_id, name)
+        self.keeping.begin(member, guest=guest, data=data)
         self._stage.hold()
         try:
             self._rules.call("on_join", member.player)
@@ -194,9 +197,11 @@ class Room:
         except Refusal:
             self._seating.unseat(member)
             self._stage.forget(member)
+            self.keeping.undo()
             self._settle()
             raise
         self._stage.announce(member)
+        self.keeping.remind(member)
         self._stage.release()
         self._stage.reviewed.discard(member)  # nothing has been described to it yet
         self._settle()
@@ -223,6 +228,7 @@ class Room:
             return
         member.player.connected = connected
         self._rules.call(hook, member.player)
+        self.keeping.document(member)
         self._settle()
 
     def introduce_all(self, member: Member) -> None:
@@ -235,15 +241,7 @@ class Room:
         text = text.strip()
         if not text:
             return
-        try:
-            said = self._rules.call("on_chat", member.player, text)
-            if said:
-                about = {"playerId": member.id, "name": member.player.name, "text": str(said)}
-                self._stage.broadcast("chat", about)
-        except Refusal as refusal:
-            self._stage.refuse(member, refusal)
-        except ValueError as error:  # the rules made something of the text that cannot be sent
-            self._rules.fail("on_chat", self.game.on_chat, error)
+        self.keeping.say(member, text)
         self._settle()
 
     def act(self, player_id: str, action: dict[str, Any], number: int = 0, seen_tick: int = 0) -> None:
@@ -272,6 +270,7 @@ class Room:
             return
         self._stage.post("player_left", {"playerId": member.id})
         self._rules.call("on_leave", member.player)
+        self.keeping.left(member)
         entity = member.player.entity
         if entity is not None and entity.owner == member.number:
             entity.owner = 0
@@ -380,8 +379,8 @@ class Room:
             self._rules.fail("on_tick", self.game.on_tick, error)
             self._settle()
             return
-        if self._area is not None:
-            self._area.follow(tick)
+        if self.area is not None:
+            self.area.follow(tick)
         self._reader.move(tick)
         self._rules.game.tick = tick + 1
         if self._stage.reowned:
@@ -390,10 +389,11 @@ class Room:
             self.touched = set()
         if self.has_private:
             self.touched |= self._seating.numbered(values.changed_owners(self.tables, tick - 1))
-        if self._area is not None:
-            self.touched |= self._seating.numbered(self._area.moved_owners)
+        if self.area is not None:
+            self.touched |= self._seating.numbered(self.area.moved_owners)
 
     def _end(self, closing: Closing) -> None:
+        self.keeping.closed(closing)
         self.closed = closing
         self._stage.timers.clear()
         code = "GAME-006" if closing.error is None else "GAME-005"

@@ -11,8 +11,10 @@ from random import Random
 from typing import Any
 
 from monkeytown._core.state import Table
+from monkeytown.chat import Chat
 from monkeytown.errors import HookError, Refusal, TableFull
-from monkeytown.game import Game, Player, Players
+from monkeytown.game import Game
+from monkeytown.player import Player, Players
 from monkeytown.room.hooks import hook_error
 from monkeytown.room.member import Member
 from monkeytown.room.stage import RoomStage
@@ -54,6 +56,7 @@ class Rules:
         game.random = Random(seed)
         game.room_id = room_id
         game.tick = 1
+        self.chat = game.chat = Chat(game_class.chat_history, lambda: stage.timers.now)
         if max_players is not None:
             game.max_players = max_players
         self.takes_batches = game_class.on_inputs is not Game.on_inputs

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from monkeytown._core.area import Area
 from monkeytown._core.batch import Seats
 from monkeytown._core.sight import Sight
-from monkeytown.game import Player
+from monkeytown.player import Player
 from monkeytown.room.member import Member
 from monkeytown.room.names import player_name
 from monkeytown.room.stage import RoomStage

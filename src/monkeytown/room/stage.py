@@ -6,17 +6,23 @@ the end of the room wait until the hook that asked for them has returned.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from monkeytown._core.state import Row
 from monkeytown.errors import Refusal, SchemaError
-from monkeytown.game import Player, Timer
-from monkeytown.room.mail import News, packed
+from monkeytown.player import Player, Timer
+from monkeytown.room.ledger import Kind, Ledger
+from monkeytown.room.mail import MAX_EVENT, News, packed
 from monkeytown.room.member import Member
 from monkeytown.room.timers import Timers
 
-__all__ = ["RoomStage"]
+__all__ = ["MOST_POINTS", "RoomStage"]
+
+MAX_REMINDER = MAX_EVENT - 256  # an event's name and the lengths of its parts
+
+MOST_POINTS = 2**53
+"""Of a score: up to there every whole number is a number of every language's."""
 
 
 class _Held(NamedTuple):
@@ -25,10 +31,13 @@ class _Held(NamedTuple):
 
 
 class RoomStage:
-    """The room's side of `monkeytown.game.Stage`."""
+    """The room's side of `monkeytown.player.Stage`."""
 
-    def __init__(self, *, has_ticks: bool = True) -> None:
+    def __init__(self, *, has_ticks: bool = True, leaderboard: str = "best") -> None:
         self._has_ticks = has_ticks
+        self._leaderboard = leaderboard
+        self.ledger = Ledger()
+        """What is to be kept of the room."""
         self.members: dict[str, Member] = {}
         self.notified: set[Member] = set()
         """Who got mail since the host last cleared this."""
@@ -43,10 +52,23 @@ class RoomStage:
         """Who sees the room in another way from now on, since the host last cleared this."""
         self._held: list[_Held] | None = None
 
-    # What the rules may do: monkeytown.game.Stage
+    # What the rules may do: monkeytown.player.Stage
 
     def broadcast(self, event: str, data: object) -> None:
         self._event(None, event, data)
+
+    def emit(self, event: str, data: object) -> None:
+        self._event(None, event, data)
+        self.ledger.note(Kind.EVENT, event=event, data=data)
+
+    def score(self, player: Player, points: float) -> None:
+        if isinstance(points, bool) or not isinstance(points, int | float) or not abs(points) <= MOST_POINTS:
+            raise ValueError(f"a score is a number of at most 2**53, not {points!r}")
+        about = {"name": player.name, "guest": player.guest, "order": self._leaderboard}
+        self.ledger.note(Kind.SCORE, player.id, score=points, **about)
+
+    def finish(self, result: object) -> None:
+        self.ledger.note(Kind.RESULT, result=result)
 
     def send(self, player: Player, event: str, data: object) -> None:
         member = self._member(player)
@@ -115,6 +137,17 @@ class RoomStage:
         """A member hears of everybody, itself included."""
         for other in self.members.values():
             self._tell((member,), other.introduction)
+
+    def remind(self, member: Member, lines: Sequence[Mapping[str, str]]) -> None:
+        """A member gets to read what was said last: as much of it as one event holds."""
+        size, first = 0, len(lines)
+        while first and size + len(packed(lines[first - 1])) <= MAX_REMINDER:
+            first -= 1
+            size += len(packed(lines[first]))
+        if first < len(lines):
+            self._tell(
+                (member,), News("game_event", packed({"event": "chat_history", "data": lines[first:]}))
+            )
 
     def refuse(self, member: Member, refusal: Refusal) -> None:
         """A numbered error to one member."""

@@ -11,7 +11,7 @@ from heapq import heapify, heappop, heappush
 from itertools import count
 from math import inf, isfinite
 
-from monkeytown.game import Timer
+from monkeytown.player import Timer
 
 __all__ = ["Scheduled", "Timers"]
 

@@ -1,7 +1,7 @@
-"""The rooms of this instance: opened, stepped, handed to their readers, and ended.
+"""The rooms of this instance: found, opened, and forgotten once they have ended.
 
-Knows rooms, sessions and time; does not know how readers are reached: it tells each room's audiences that there is something
-new. Whatever goes wrong in a game's rules ends that room alone.
+Knows rooms by name and id, and time; what goes on in one is `monkeytown.runtime.hosted`'s. Whatever goes wrong in a game's
+rules ends that room alone.
 """
 
 from __future__ import annotations
@@ -9,304 +9,27 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING
 
-import structlog
-
-from monkeytown._core.timing import ENCODE, EVENTS, SEND, Stopwatch
+from monkeytown._core.timing import Stopwatch
 from monkeytown.errors import Refusal
 from monkeytown.game import Game
-from monkeytown.protocol.close import CloseCode
-from monkeytown.protocol.codec import BINARY
-from monkeytown.room.member import Member
+from monkeytown.room.ledger import Entry, Kind
 from monkeytown.room.room import Room
-from monkeytown.room.view import EVERYTHING
+from monkeytown.runtime.hosted import Audience, HostedRoom
 from monkeytown.runtime.matchmaking import choose
-from monkeytown.runtime.metrics import Metrics, Traffic
-from monkeytown.runtime.ticker import Beat, Ticker
+from monkeytown.runtime.metrics import Metrics
+from monkeytown.runtime.ticker import Ticker
 
 if TYPE_CHECKING:
     from monkeytown.runtime.session import Session
 
-__all__ = ["Audience", "Host", "HostedRoom"]
+__all__ = ["Host"]
 
-log = structlog.get_logger()
-
-# Slower rooms do not let events wait for the next tick.
-PROMPT_RATE = 20
-
-
-class Audience(Protocol):
-    """The readers of one kind in one room."""
-
-    def prepare(self, room: Room) -> None:
-        """The room has moved: makes ready what brings its readers to now."""
-
-    def send(self) -> None:
-        """Sends what was made ready, unless the room has ended meanwhile."""
-
-    def traffic(self) -> Traffic:
-        """What was sent to them so far."""
-        return Traffic()
-
-
-class HostedRoom:
-    """One room in time, with those who sit in it."""
-
-    def __init__(self, host: Host, room: Room, stopwatch: Stopwatch) -> None:
-        self.room = room
-        self.audiences: list[Audience] = []
-        self.sessions: dict[str, Session] = {}
-        """By player id."""
-        self.empty_since: float | None = host.now()
-        self._host = host
-        self._metrics = host.metrics.games[room.name]
-        self._stopwatch = stopwatch
-        self._untold: set[Member] = set()
-        """For whom there was something private in a step that nothing was made ready after."""
-        self._beat: Beat | None = None
-        self._advanced = host.now()
-        self._timer: asyncio.TimerHandle | None = None
-        self._ended = False
-        self._schemas: dict[bool, bytes] = {}
-        """By whether all is seen."""
-        self._broken = False
-        if room.closed is not None:
-            self._end()
-        elif room.tick_rate:
-            self._beat = host.ticker.add(room.tick_rate, self.step, (self.prepare, self.send), stopwatch)
-        else:
-            self._set_timer()
-
-    @property
-    def game_name(self) -> str:
-        return self.room.name
-
-    @property
-    def has_seat(self) -> bool:
-        return self.room.closed is None and not self.room.is_full
-
-    def schema(self, member: Member) -> bytes:
-        """The `schema` message of the binary encoding: the same for all who see the room in the same way."""
-        everything = member.view is EVERYTHING
-        if everything not in self._schemas:
-            self._schemas[everything] = BINARY.encode("schema", self.room.describe(member))
-        return self._schemas[everything]
-
-    # Players
-
-    def join(self, session: Session) -> Member:
-        """Seats a session's player. Raises `Refusal`."""
-        self.advance()
-        try:
-            self.room.join(session.id, session.name)
-        except Refusal:
-            self._settle()
-            raise
-        self.sessions[session.id] = session
-        self.empty_since = None
-        self._metrics.joins += 1
-        return self.room.members[session.id]
-
-    def drop(self, session: Session) -> None:
-        """The session has no connection; its player's seat is kept."""
-        self.advance()
-        self.room.drop(session.id)
-        self.disturbed()
-
-    def resume(self, session: Session) -> None:
-        """It has one again."""
-        self.advance()
-        self.room.resume(session.id)
-        self.disturbed()
-
-    def leave(self, session: Session) -> None:
-        """The session's player is gone."""
-        if self.sessions.pop(session.id, None) is None:
-            return
-        self.advance()
-        self.room.leave(session.id)
-        if not self.sessions:
-            self.empty_since = self._host.now()
-        self.disturbed()
-
-    # Time
-
-    def step(self, steps: int) -> None:
-        """Moves the room by that many ticks."""
-        room = self.room
-        try:
-            for _ in range(steps):
-                room.step()
-                if room.touched:
-                    self._untold |= room.touched
-            self._metrics.ticks += steps
-            if room.notified or room.reviewed or room.kicked or room.closed is not None:
-                self._settle()
-                self._stopwatch.lap(SEND)
-        except Exception:
-            self._failed()
-
-    def prepare(self) -> None:
-        """Makes ready what brings whoever reads to now, once, however many ticks that is."""
-        try:
-            if self._untold:
-                self.room.touched |= self._untold
-                self._untold.clear()
-            for audience in self.audiences:
-                audience.prepare(self.room)
-        except Exception:
-            self._failed()
-        self._stopwatch.lap(ENCODE)
-
-    def send(self) -> None:
-        try:
-            for audience in self.audiences:
-                audience.send()
-        except Exception:
-            self._failed()
-        self._stopwatch.lap(SEND)
-
-    def traffic(self) -> Traffic:
-        """What the room said to its readers so far."""
-        traffic = Traffic(self.room.encoded.made, self.room.encoded.shared)
-        if self.room.area is not None:
-            traffic.frames_encoded += self.room.area.encoded
-            traffic.frames_shared += self.room.area.shared
-        for table in self.room.tables:
-            rest = table.bytes_encoded
-            for field, column in zip(table.entity.fields(), table.columns, strict=True):
-                traffic.column_bytes[table.name, field.name] = column.bytes_encoded
-                rest -= column.bytes_encoded
-            traffic.column_bytes[table.name, ""] = rest
-        for audience in self.audiences:
-            traffic.add(audience.traffic())
-        return traffic
-
-    def retire(self, audience: Audience) -> None:
-        """Nobody reads this way any more."""
-        self.audiences.remove(audience)
-        self._metrics.ended.add(audience.traffic())
-
-    def _failed(self) -> None:
-        """Not the rules' fault, which the room catches, but ours: other rooms must not pay for it."""
-        self._broken = True
-        log.exception("a room failed", game=self.room.name, room=self.room.id)
-        self._metrics.rooms_failed += 1
-        self.dispose()
-
-    def advance(self) -> None:
-        """A room without ticks moves to the time it is, before anything happens in it."""
-        if self.room.tick_rate or self._ended:
-            return
-        now = self._host.now()
-        self._host.ticker.course.start()
-        self.room.advance(now - self._advanced)
-        self._advanced = now
-
-    def disturbed(self) -> None:
-        """Something happened outside of a tick. A room without ticks shows it at once."""
-        if self._ended:
-            return
-        if not self.room.tick_rate:
-            self._stopwatch.lap(EVENTS)
-            self.step(1)
-            self.prepare()
-            self.send()
-            self._stopwatch.finish()
-            self._set_timer()
-            return
-        notified = self._settle()
-        if self.room.tick_rate < PROMPT_RATE:
-            for session in notified:
-                session.flush()
-
-    def _fire(self) -> None:
-        """A timer of a room without ticks is due."""
-        self._timer = None
-        if not self._ended:
-            self.advance()
-            self.disturbed()
-
-    def _set_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        due = self.room.next_timer
-        if due is not None and not self._ended:
-            self._timer = self._host.call_later(due, self._fire)
-
-    # What the rules did
-
-    def _settle(self) -> list[Session]:
-        """Hands over what the room has for its players, and acts on who was kicked and whether it ended."""
-        room = self.room
-        told = []
-        if room.notified:
-            for member in room.notified:
-                session = self.sessions.get(member.id)
-                if session is not None:
-                    session.take_mail(member)
-                    told.append(session)
-            room.notified.clear()
-        if room.reviewed:
-            for member in room.reviewed:
-                session = self.sessions.get(member.id)
-                if session is not None:
-                    session.describe_anew(self, member)
-            room.reviewed.clear()
-        if room.kicked:
-            kicked, room.kicked = room.kicked, []
-            for member, reason in kicked:
-                self._send_away(member.id, CloseCode.KICKED, reason or CloseCode.KICKED.reason)
-        if room.closed is not None and not self._ended:
-            self._end()
-        return told
-
-    def _send_away(self, player_id: str, code: int, reason: str) -> None:
-        session = self.sessions.pop(player_id, None)
-        if session is not None:
-            session.dismiss(code, reason)
-        if not self.sessions:
-            self.empty_since = self._host.now()
-
-    def dispose(self) -> None:
-        """Ends the room, if it has not ended yet."""
-        if not self._ended:
-            self.room.dispose()
-            self._settle()
-
-    def _end(self) -> None:
-        self._ended = True
-        if self._beat is not None:
-            self._host.ticker.remove(self._beat)
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        closing = self.room.closed
-        assert closing is not None
-        if closing.error is not None:
-            error = closing.error
-            self._metrics.rooms_failed += 1
-            log.error(
-                "a hook failed; its room has ended",
-                game=error.game,
-                hook=error.hook,
-                room=error.room,
-                file=error.file,
-                line=error.line,
-                exc_info=error.__cause__,
-            )
-        self._host.forget(self)
-        if closing.error is None and not self._broken:
-            # The room has committed once more: its players see how it ended.
-            self.prepare()
-            self.send()
-        for player_id in list(self.sessions):
-            self._send_away(player_id, closing.code, closing.reason)
-        self.room.dispose()
-        self._metrics.ended.add(self.traffic())
+DOCUMENTS_SECONDS = 10.0
+"""How often a room's players' documents are looked at, beside when they leave."""
 
 
 class Host:
@@ -318,6 +41,7 @@ class Host:
         ticker: Ticker,
         *,
         make_audiences: Callable[[Room], list[Audience]] = lambda room: [],
+        keep: Callable[[Room, list[Entry]], None] = lambda room, entries: None,
         max_players: int | None = None,
         empty_seconds: float = 10.0,
         now: Callable[[], float] = time.monotonic,
@@ -328,14 +52,26 @@ class Host:
         self.ticker = ticker
         self.metrics: Metrics = ticker.metrics
         self.now = now
+        self.keep = keep
+        """Takes what must last of a room."""
         self._make_audiences = make_audiences
         self._max_players = max_players
         self._empty_seconds = empty_seconds
         self._call_later = call_later
+        self._to_document: Iterator[HostedRoom] = iter(())
+        self._swept = now()
 
     def find_seat(self, game_id: str) -> HostedRoom:
         """The room that a `gameId` means; a new one if it is a game's name and no room has a seat. Raises `Refusal`."""
         return choose(game_id, self.games, self.rooms, self.open_room)
+
+    def seat_of(self, session: Session, game_id: str) -> HostedRoom | None:
+        """The room that a `gameId` means to a player who has a seat there."""
+        if session.identity is not None:
+            for hosted in self.rooms.values():
+                if session.id in hosted.sessions and game_id in (hosted.game_name, hosted.room.id):
+                    return hosted
+        return None
 
     def open_room(self, game_name: str) -> HostedRoom:
         """A new room. Its id cannot be guessed; its dice are nobody's."""
@@ -348,6 +84,7 @@ class Host:
             stopwatch=stopwatch,
         )
         self.metrics.games[game_name].rooms_opened += 1
+        room.keeping.ledger.note(Kind.OPENED, game=game_name, mode="", private=False)
         hosted = HostedRoom(self, room, stopwatch)
         if room.closed is not None:
             raise Refusal(code="GAME-005")
@@ -357,9 +94,20 @@ class Host:
 
     def sweep(self, now: float) -> None:
         """Ends rooms that have been empty for long enough; to be called now and then."""
+        self._note_documents(now)
         for hosted in list(self.rooms.values()):
             if hosted.empty_since is not None and now - hosted.empty_since >= self._empty_seconds:
                 hosted.dispose()
+
+    def _note_documents(self, now: float) -> None:
+        """Of a few rooms at a time: a sweep must not hold up a tick."""
+        share = max(len(self.rooms) * (now - self._swept) / DOCUMENTS_SECONDS, 1)
+        self._swept = now
+        for hosted in islice(self._to_document, round(share)):
+            hosted.note_documents()
+            share -= 1
+        if share >= 1:
+            self._to_document = iter(tuple(self.rooms.values()))
 
     def forget(self, hosted: HostedRoom) -> None:
         """The room has ended."""

@@ -59,6 +59,11 @@ class Limits(BaseModel):
         ge=1,
         description="Players without a connection whose seats are kept, at most; those gone for longest make room.",
     )
+    expiry_seconds: float = Field(
+        default=25,
+        ge=0,
+        description="Time for a client to show another token once the one that it came with has expired.",
+    )
     poll_seconds: float = Field(
         default=25,
         ge=0,

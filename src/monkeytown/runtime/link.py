@@ -12,7 +12,7 @@ from monkeytown.protocol.codec import Codec
 from monkeytown.room.member import Member
 
 if TYPE_CHECKING:
-    from monkeytown.runtime.host import HostedRoom
+    from monkeytown.runtime.hosted import HostedRoom
     from monkeytown.runtime.session import Session
 
 __all__ = ["Link"]

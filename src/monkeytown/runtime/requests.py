@@ -24,6 +24,7 @@ from monkeytown.protocol.messages import (
     PlayerInput,
     Poll,
 )
+from monkeytown.runtime.greeting import TURNED_AWAY
 from monkeytown.runtime.limits import TokenBucket
 from monkeytown.runtime.link import Link
 
@@ -73,6 +74,8 @@ class Requests:
             self._handle(session, link, message)
         except Refusal as refusal:
             session.error(refusal.code, refusal.message)
+            if refusal.code in TURNED_AWAY:
+                session.end(TURNED_AWAY[refusal.code])
 
     def was_away(self, seconds: float) -> None:
         """The client had no connection for so long, and now says what it would have said."""

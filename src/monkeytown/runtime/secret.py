@@ -9,24 +9,24 @@ from __future__ import annotations
 import secrets
 from hmac import compare_digest
 
-__all__ = ["ResumeSecret", "player_of"]
+__all__ = ["ResumeSecret", "key_of"]
 
 SECRET_BYTES = 24
 
 
 class ResumeSecret:
-    """Of one session. `token` is the whole string that its client is given: the player's id, a dot, the secret."""
+    """Of one session. `token` is the whole string that its client is given: the session's key, a dot, the secret."""
 
-    __slots__ = ("_current", "_former", "_id")
+    __slots__ = ("_current", "_former", "_key")
 
-    def __init__(self, id: str) -> None:
-        self._id = id
+    def __init__(self, key: str) -> None:
+        self._key = key
         self._current = secrets.token_urlsafe(SECRET_BYTES)
         self._former = ""
 
     @property
     def token(self) -> str:
-        return f"{self._id}.{self._current}"
+        return f"{self._key}.{self._current}"
 
     def opened_by(self, token: str) -> bool:
         """Whether it is the newest token, or the one that may have to do once more."""
@@ -45,6 +45,6 @@ class ResumeSecret:
         self._former = ""
 
 
-def player_of(token: str) -> str:
-    """The id of the player whose token it says it is."""
+def key_of(token: str) -> str:
+    """The key of the session whose token it says it is."""
     return token.partition(".")[0]

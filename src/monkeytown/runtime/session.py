@@ -11,18 +11,20 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from monkeytown.errors import ERROR_CODES, Refusal
+from monkeytown.identity import Identity
 from monkeytown.position import Position
 from monkeytown.protocol.close import CloseCode, may_return
 from monkeytown.protocol.messages import Hello, Resume
 from monkeytown.room.mail import News, packed
 from monkeytown.room.member import Member
+from monkeytown.runtime.greeting import Greeting
 from monkeytown.runtime.link import Link
 from monkeytown.runtime.outbox import Outbox
 from monkeytown.runtime.requests import Requests
 from monkeytown.runtime.secret import ResumeSecret
 
 if TYPE_CHECKING:
-    from monkeytown.runtime.host import HostedRoom
+    from monkeytown.runtime.hosted import HostedRoom
     from monkeytown.runtime.sessions import Sessions
 
 __all__ = ["SERVER", "Session"]
@@ -43,15 +45,19 @@ class Session:
     """One player. `receive` takes its messages; the room's host hands it what the room says."""
 
     def __init__(self, sessions: Sessions, link: Link) -> None:
-        self.id = secrets.token_urlsafe(16)
-        """The player's id: 128 bits that nobody can guess."""
+        self.key = secrets.token_urlsafe(16)
+        """Names the session: 128 bits that nobody can guess."""
+        self.id = self.key
+        """The player's id: one that a token stands for, or nobody's but this session's."""
         self.name: str | None = None
+        self.identity: Identity | None = None
+        """Who the player has shown to be; None for one without a token."""
         self.hosted: HostedRoom | None = None
         """The room it is in."""
         self.said_something = False
         self.address = link.address
         """Where its client is, or was last."""
-        self.secret = ResumeSecret(self.id)
+        self.secret = ResumeSecret(self.key)
         self._sessions = sessions
         self._link: Link | None = link
         self._requests = Requests(sessions)
@@ -65,42 +71,58 @@ class Session:
         """How the game ended it while nobody was there to be told."""
         self._described: object = None
         """What kind of view its client was last told of."""
+        self._greeting = Greeting(sessions)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it goes on and has a connection."""
+        return self._link is not None and not self._ended
+
+    @property
+    def is_welcome(self) -> bool:
+        """Whether the client was told who it is."""
+        return self._welcomed is not None
 
     def receive(self, data: bytes) -> None:
         """One whole message of its client."""
-        if self._link is not None and not self._ended:
-            self.said_something = True
-            self._requests.take(self, self._link, data)
+        if self._link is None or self._ended:
+            return
+        self.said_something = True
+        self._greeting.take(self, self._link, data, self._requests)
 
     # What the client may do
 
     def hello(self, link: Link, message: Hello) -> None:
         """The client says who it is, or who it was. Raises `Refusal`: whoever it was, that is over."""
-        if message.name is not None:
-            self.name = message.name
-        if message.resume is None:
-            self._welcome(self.name or "")
-            return
-        if self._welcomed is not None:
+        self._greeting.hello(self, link, message)
+
+    def become(self, identity: Identity | None, name: str | None) -> None:
+        """The client has said who it is. Raises `Refusal` if it may not be that."""
+        if identity is None:
+            self._sessions.admit_guest(self)
+        elif self.identity is None and not self.is_welcome:
+            self.identity, self.id = identity, identity.id
+        elif identity.id == self.id:
+            self.identity = identity
+        else:
             raise Refusal(code="AUTH-003")
-        session = self._sessions.find(message.resume.session)
-        if session is not None:
-            session._go_on(link, message.resume)
-            return
-        self._sessions.host.metrics.resumed["refused"] += 1
-        self._welcome(self.name or "", recovered=False, resumed=None, received=0, number=0, gameId=None)
-        raise Refusal(code="AUTH-003")
+        if self.identity is not None and self.identity.name is not None:
+            self.name = self.identity.name
+        elif name is not None:
+            self.name = name
 
     def join(self, link: Link, game_id: str) -> None:
-        """Takes a seat. Raises `Refusal`."""
+        """Takes a seat, or the one that the same player has there already. Raises `Refusal`."""
         if self.hosted is not None:
             raise Refusal(code="GAME-004")
-        hosted = self._sessions.host.find_seat(game_id)
+        self._sessions.admit_guest(self)
+        host = self._sessions.host
+        hosted = host.seat_of(self, game_id) or host.find_seat(game_id)
         member = hosted.join(self)
         self.hosted = hosted
         self._requests.joined(hosted.room.tick_rate)
         if self._welcomed is None:
-            self._welcome(member.player.name)
+            self.welcome(member.player.name)
         self._describe(link, hosted, member)
         self.take_mail(member)
         link.enter(hosted, member)
@@ -115,7 +137,7 @@ class Session:
 
     # Connections that come and go
 
-    def _go_on(self, link: Link, resume: Resume) -> None:
+    def go_on(self, link: Link, resume: Resume) -> None:
         """Goes on over this link; whoever had the session before is told."""
         self._move_to(link)
         self.secret.renew(resume.session)
@@ -133,7 +155,7 @@ class Session:
         metrics = self._sessions.host.metrics
         metrics.resumed[resumed or "nowhere"] += 1
         metrics.unrecovered += missed is None
-        self._welcome(
+        self.welcome(
             self.name or "" if member is None else member.player.name,
             recovered=missed is not None,
             resumed=resumed,
@@ -192,6 +214,30 @@ class Session:
     def end(self, code: CloseCode) -> None:
         """Sends the client away."""
         self._end(code, code.reason)
+
+    def replaced(self) -> None:
+        """The same player has come from elsewhere and has its seat now."""
+        hosted, self.hosted = self.hosted, None
+        if hosted is not None and self._link is not None:
+            self._link.leave()
+        self.send_away(CloseCode.REPLACED)
+
+    def send_away(self, code: CloseCode) -> None:
+        """It is over, whether its client is there or not."""
+        if self._link is None:
+            self._finish()
+        else:
+            self.end(code)
+
+    def remind(self) -> None:
+        """Its token has expired; the client is asked for another one."""
+        if self._link is not None:
+            self.error("AUTH-004")
+
+    def expire_token(self) -> None:
+        """There was none in time: the client is to come back with one. Its seat is kept."""
+        if self._link is not None:
+            self.end(CloseCode.EXPIRED)
 
     def dismiss(self, code: int, reason: str) -> None:
         """The game sends the player away. One who has no connection hears of it when it comes back."""
@@ -257,7 +303,7 @@ class Session:
 
     # What the client is told
 
-    def _welcome(self, name: str, **about: Any) -> None:
+    def welcome(self, name: str, **about: Any) -> None:
         self._sessions.welcome(self)
         self._welcomed = self._sessions.now()
         who = {"playerId": self.id, "name": name, "server": SERVER, "session": self.secret.token}

@@ -1,18 +1,26 @@
 """All sessions of this instance: who may come back to which, and for how long.
 
-Knows players' ids and time; does not know messages or connections.
+Knows keys, players' ids and time; does not know messages or connections.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
-from itertools import islice
+from heapq import heappop, heappush
+from itertools import count, islice
 from typing import TYPE_CHECKING
 
+import structlog
+
+from monkeytown.errors import Refusal
+from monkeytown.identity import Identity
+from monkeytown.protocol.close import CloseCode
+from monkeytown.runtime.gate import Gate, OpenGate
 from monkeytown.runtime.limits import Limits
 from monkeytown.runtime.link import Link
-from monkeytown.runtime.secret import player_of
+from monkeytown.runtime.secret import key_of
 from monkeytown.runtime.session import Session
 
 if TYPE_CHECKING:
@@ -20,26 +28,41 @@ if TYPE_CHECKING:
 
 __all__ = ["Sessions"]
 
+log = structlog.get_logger()
+
 # A sweep must not hold up a tick. Who comes back too late is refused even if it was not yet swept, and who is told
 # something is pruned anyway.
 EXPIRED_AT_ONCE, PRUNED_AT_ONCE = 50, 250
 
 
 class Sessions:
-    """Sessions by their player's id, from their first welcome until they are over."""
+    """All of them, from their first welcome until they are over."""
 
     def __init__(
         self,
         host: Host,
         limits: Limits,
         *,
+        gate: Gate | None = None,
         may_keep: Callable[[str, int], bool] = lambda address, count: True,
         now: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.host = host
         self.limits = limits
+        self.gate: Gate = gate or OpenGate()
         self.now = now
+        self.in_turn: Callable[[Callable[[], None]], object] = lambda call: call()
+        """Calls what lets somebody in, in its turn."""
+        self._wall_clock = wall_clock
         self._known: dict[str, Session] = {}
+        """By their keys."""
+        self._players: dict[str, set[Session]] = {}
+        """Those of players with a token, by the player's id."""
+        self._expiring: list[tuple[float, float, int, str]] = []
+        """A heap: when to do something about which token, when that expires, and the key of its session."""
+        self._count = count()
+        self._identifying: set[asyncio.Task[None]] = set()
         self._away: dict[Session, float] = {}
         """Until when those without a connection are kept; who has been away for longest comes first."""
         self._away_from: dict[str, dict[Session, None]] = {}
@@ -61,11 +84,77 @@ class Sessions:
 
     def welcome(self, session: Session) -> None:
         """From now on it can be resumed."""
-        self._known[session.id] = session
+        self._known[session.key] = session
+        if session.identity is not None:
+            self._players.setdefault(session.id, set()).add(session)
+            self.watch(session)
+
+    # Who players are
+
+    def admit_guest(self, session: Session) -> None:
+        """Raises `Refusal` if the client has shown no token and nobody comes in without one."""
+        if session.identity is None and not self.gate.guests:
+            raise Refusal(code="AUTH-006")
+
+    def identify(self, token: str, tell: Callable[[Identity | Refusal], None]) -> None:
+        """Finds out who a token stands for, and tells."""
+        task = asyncio.get_running_loop().create_task(self._identify(token, tell))
+        self._identifying.add(task)
+        task.add_done_callback(self._identifying.discard)
+
+    async def _identify(self, token: str, tell: Callable[[Identity | Refusal], None]) -> None:
+        verdict: Identity | Refusal
+        try:
+            verdict = await self.gate.identify(token)
+        except Refusal as refusal:
+            verdict = refusal
+        except Exception:
+            log.exception("a token could not be looked at")
+            verdict = Refusal(code="SYS-001")
+        self.in_turn(lambda: tell(verdict))
+
+    def watch(self, session: Session) -> None:
+        """Its client is to be asked for another token when this one expires."""
+        identity = session.identity
+        if identity is not None and identity.expires is not None:
+            heappush(self._expiring, (identity.expires, identity.expires, next(self._count), session.key))
+
+    def has_expired(self, identity: Identity) -> bool:
+        """Whether a token is of no use any more, its grace included."""
+        return (
+            identity.expires is not None
+            and self._wall_clock() >= identity.expires + self.limits.expiry_seconds
+        )
+
+    def send_away(self, player_id: str, code: CloseCode) -> int:
+        """Ends all sessions of a player; how many those were."""
+        sessions = list(self._players.get(player_id, ()))
+        for session in sessions:
+            session.send_away(code)
+        return len(sessions)
+
+    def documented(self, player_id: str, data: bytes) -> None:
+        """The rules have changed a player's document: whatever room comes next gets that one."""
+        for session in self._players.get(player_id, ()):
+            if session.identity is not None:
+                session.identity = session.identity._replace(data=data)
+
+    def _expire_tokens(self) -> None:
+        now, grace = self._wall_clock(), self.limits.expiry_seconds
+        while self._expiring and self._expiring[0][0] <= now:
+            due, expires, _, key = heappop(self._expiring)
+            session = self._known.get(key)
+            if session is None or session.identity is None or session.identity.expires != expires:
+                continue  # it is over, or has another token by now
+            if due > expires:
+                session.expire_token()
+            else:
+                session.remind()
+                heappush(self._expiring, (expires + grace, expires, next(self._count), key))
 
     def find(self, token: str) -> Session | None:
         """The session that a token opens; None if there is none, or it was away for too long."""
-        session = self._known.get(player_of(token))
+        session = self._known.get(key_of(token))
         if session is None:
             return None
         session.confirm()
@@ -103,11 +192,22 @@ class Sessions:
 
     def forget(self, session: Session) -> None:
         """It is over."""
-        self._known.pop(session.id, None)
+        self._known.pop(session.key, None)
+        others = self._players.get(session.id)
+        if others is not None:
+            others.discard(session)
+            if not others:
+                del self._players[session.id]
         self.back(session)
+
+    def close(self) -> None:
+        """Nobody is let in any more."""
+        for task in self._identifying:
+            task.cancel()
 
     def sweep(self, now: float) -> None:
         """Ends those that have been away for too long; to be called now and then."""
+        self._expire_tokens()
         over = (session for session, until in self._away.items() if now >= until)
         for session in list(islice(over, EXPIRED_AT_ONCE)):
             session.expire()

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import secrets
 import signal
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
@@ -28,7 +30,8 @@ from monkeytown.readers.longpoll import Polls
 from monkeytown.readers.websocket import Front
 from monkeytown.room.room import Room
 from monkeytown.runtime.collector import Collector
-from monkeytown.runtime.host import Audience, Host
+from monkeytown.runtime.host import Host
+from monkeytown.runtime.hosted import Audience
 from monkeytown.runtime.metrics import Metrics
 from monkeytown.runtime.sessions import Sessions
 from monkeytown.runtime.shedding import Shedding
@@ -36,13 +39,15 @@ from monkeytown.runtime.sweeper import Sweeper
 from monkeytown.runtime.ticker import Ticker, make_waker
 from monkeytown.schema import Schema
 from monkeytown.server import simulate, web
+from monkeytown.server.auth import Auth, own_check
 from monkeytown.server.headers import HEADERS
 from monkeytown.server.health import Health
 from monkeytown.server.http import guarded, guarded_websocket
 from monkeytown.server.logs import configure
 from monkeytown.server.metrics import MetricsPage, ServerCollector
 from monkeytown.server.poll import PollEndpoint
-from monkeytown.server.settings import Settings
+from monkeytown.server.settings import MIN_SECRET_BYTES, Settings
+from monkeytown.server.tokens import KeyFile, Tokens
 
 if TYPE_CHECKING:
     from monkeytown.readers.socketio import EventFront
@@ -180,6 +185,10 @@ def _bound(games: Sequence[type[Game]], settings: Settings) -> Generator[socket.
             Schema.of(game)
     except SchemaError as error:
         raise StartError(str(error)) from error
+    if not (settings.lets_guests_in or settings.jwt_keys or own_check(games)):
+        raise StartError(
+            "nobody could come in: set MONKEYTOWN_JWT_KEYS, give a game an on_auth, or let guests in (MONKEYTOWN_GUESTS=1)"
+        )
     sock = _bind(settings.host, settings.port)
     try:
         yield sock
@@ -224,7 +233,9 @@ class _Instance:
         )
         self.origins = Origins(settings.origins, loopback=settings.on_loopback)
         addresses = Addresses(settings.connections_per_address, free_loopback=settings.on_loopback)
-        self.sessions = Sessions(self.host, settings, may_keep=addresses.may_keep)
+        self.auth = Auth(_tokens(settings), guests=settings.lets_guests_in, check=own_check(games))
+        self.sessions = Sessions(self.host, settings, gate=self.auth, may_keep=addresses.may_keep)
+        self.auth.send_away = self.sessions.send_away
         self.front = Front(
             self.host,
             self.sessions,
@@ -235,6 +246,7 @@ class _Instance:
             window=settings.ack_window,
             send_threads=settings.send_threads,
         )
+        self.sessions.in_turn = self.front.admission.put
         self.polls = Polls(self.sessions, settings, addresses=addresses)
         self.events = _socketio_front(self.sessions, settings, addresses)
         sweeps = [self.front.sweep, self.polls.sweep, self.sessions.sweep, self.host.sweep]
@@ -252,11 +264,28 @@ class _Instance:
     async def stop(self) -> None:
         self.health.ready = False
         self._sweeper.stop()
+        self.sessions.close()
         self.front.close()
         self.polls.close()
         if self.events is not None:
             await self.events.close()
         self.host.close()
+
+
+def _tokens(settings: Settings) -> Tokens:
+    """With the server's own secrets, and the keys of others. Raises `StartError`."""
+    current = settings.secret.get_secret_value() or secrets.token_hex(MIN_SECRET_BYTES)
+    own = [current, *(former.get_secret_value() for former in settings.former_secrets)]
+    if not settings.jwt_keys:
+        return Tokens(own, leeway=settings.jwt_leeway)
+    keys = KeyFile(
+        Path(settings.jwt_keys),
+        algorithm=settings.jwt_algorithm,
+        issuer=settings.jwt_issuer,
+        audience=settings.jwt_audience,
+    )
+    keys()
+    return Tokens(own, keys=keys, leeway=settings.jwt_leeway)
 
 
 def _build(

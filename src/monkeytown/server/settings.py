@@ -5,7 +5,7 @@ Knows names, types and meanings. The limits of the front are here too, under the
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
@@ -22,6 +22,8 @@ __all__ = ["MIN_SECRET_BYTES", "Settings"]
 
 MIN_SECRET_BYTES = 32
 
+JwtAlgorithm = Literal["HS256", "RS256", "PS256", "ES256", "EdDSA"]
+
 
 class Settings(BaseSettings, Limits):
     """The settings of one instance."""
@@ -34,6 +36,30 @@ class Settings(BaseSettings, Limits):
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     secret: SecretStr = Field(
         default=SecretStr(""), description="At least 32 bytes that nobody else knows; loopback does without."
+    )
+    former_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        default=(),
+        description="Secrets that were in use before, by commas: tokens made with them are good until they expire.",
+    )
+    guests: bool | None = Field(
+        default=None,
+        description="Whether players without a token are let in; unless set, on loopback only.",
+    )
+    jwt_keys: str = Field(
+        default="",
+        description="File with the keys of whoever makes your players' tokens: a JSON Web Key Set, or public keys in PEM.",
+    )
+    jwt_algorithm: JwtAlgorithm = Field(
+        default="RS256",
+        description="The one algorithm that these keys are used with: HS256, RS256, PS256, ES256 or EdDSA.",
+    )
+    jwt_issuer: str = Field(default="", description="What stands in these tokens as iss.")
+    jwt_audience: str = Field(default="", description="What stands in these tokens as aud, or is among it.")
+    jwt_leeway: float = Field(
+        default=10,
+        ge=0,
+        le=30,
+        description="Seconds by which the clocks of who makes tokens and who reads them may differ.",
     )
     origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
@@ -106,7 +132,7 @@ class Settings(BaseSettings, Limits):
     def _in_small_letters(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
 
-    @field_validator("origins", mode="before")
+    @field_validator("origins", "former_secrets", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return (
@@ -131,17 +157,25 @@ class Settings(BaseSettings, Limits):
         """Whether only this machine can reach the server: development."""
         return is_loopback(self.host)
 
+    @property
+    def lets_guests_in(self) -> bool:
+        return self.on_loopback if self.guests is None else self.guests
+
     def check(self) -> None:
         """Raises `StartError` if the server must not start like this."""
         if not self.on_loopback and len(self.secret.get_secret_value().encode()) < MIN_SECRET_BYTES:
             raise StartError(
                 f"listening on {self.host} needs MONKEYTOWN_SECRET, of at least {MIN_SECRET_BYTES} bytes:"
-                " openssl rand -hex 32 makes one"
+                " monkeytown secret makes one"
+            )
+        if self.jwt_keys and not (self.jwt_issuer and self.jwt_audience):
+            raise StartError(
+                "MONKEYTOWN_JWT_KEYS needs MONKEYTOWN_JWT_ISSUER and MONKEYTOWN_JWT_AUDIENCE as well"
             )
         token = self.metrics_token.get_secret_value().encode()
         if not self.on_loopback and 0 < len(token) < MIN_SECRET_BYTES:
             raise StartError(
-                f"MONKEYTOWN_METRICS_TOKEN has {MIN_SECRET_BYTES} bytes or more: openssl rand -hex 32 makes one"
+                f"MONKEYTOWN_METRICS_TOKEN has {MIN_SECRET_BYTES} bytes or more: monkeytown secret makes one"
             )
         if not self.on_loopback and (self.simulate_latency or self.simulate_jitter or self.simulate_loss):
             raise StartError(

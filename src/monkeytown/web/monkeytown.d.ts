@@ -34,8 +34,11 @@ export function connect(url?: string | URL, options?: ConnectOptions): Promise<C
 export interface ConnectOptions {
     /** The name other players see. The server makes one up if it is missing. */
     name?: string;
-    /** Proof of who the player is, where a server asks for it. */
-    token?: string;
+    /**
+     * Proof of who the player is, where a server asks for it: a token, or what gets one. A function is called for each connection, and whenever the
+     * server wants another because the one it has is running out; with a token that stays the same that is the end.
+     */
+    token?: string | (() => string | undefined | Promise<string | undefined>);
     /**
      * How it may travel; both unless said otherwise. A WebSocket is preferred. Where none is let through (two in a row fail, or one is silent) the
      * server is polled, and a WebSocket is tried again every now and then, without the room noticing.

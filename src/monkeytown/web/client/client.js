@@ -5,7 +5,7 @@
  */
 
 import { ServerClock } from "./clock.js";
-import { BROKEN_MESSAGE, NORMAL, ROOM_CLOSED, isFinal } from "./codes.js";
+import { BROKEN_MESSAGE, EXPIRED, NORMAL, ROOM_CLOSED, isFinal } from "./codes.js";
 import { Connection } from "./connection.js";
 import { Emitter } from "./emitter.js";
 import { GameError } from "./errors.js";
@@ -17,6 +17,8 @@ import { Kind, WireError, encodeMessage, openMessage } from "./wire.js";
 const HEARTBEAT = 1000;
 /** Says of a session that it is another one now; the welcome has said so already. */
 const UNKNOWN_SESSION = "AUTH-003";
+/** Asks for another token. */
+const TOKEN_EXPIRED = "AUTH-004";
 const NO_ROOM = { sameRoom: false, sameSchema: false };
 
 /** See monkeytown.d.ts. */
@@ -44,6 +46,8 @@ export class Client extends Emitter {
     /** What was lost on both sides and is not told yet: a return may be cut short by the next loss. */
     #untold = { recovered: true, lost: 0 };
     #beaten = 0;
+    /** Whether a welcome is to come that answers another token. */
+    #isRenewing = false;
     /** A page that goes, and is not kept to come back to, takes what could come back with it: nobody should wait for this player. */
     #unload = ({ persisted }) => persisted || this.close();
 
@@ -118,10 +122,17 @@ export class Client extends Emitter {
 
     #hello() {
         this.#lastRefusal = null;
-        const { name, token } = this.#options;
+        this.#isRenewing = false;
+        const { token } = this.#options;
+        if (typeof token !== "function") return this.#greeting(token);
+        return Promise.resolve(token()).then((fresh) => this.#greeting(fresh));
+    }
+
+    #greeting(token) {
+        const { name } = this.#options;
         const map = {};
         if (name !== undefined) map.name = name;
-        if (token !== undefined) map.token = token;
+        if (token !== undefined && token !== null) map.token = token;
         const resume = this.#session.resume(this.#room?.position ?? null);
         if (resume !== undefined) map.resume = resume;
         return encodeMessage(Kind.HELLO, map);
@@ -130,14 +141,20 @@ export class Client extends Emitter {
     #welcome(map) {
         const { playerId, name, server } = map;
         if (typeof playerId !== "string" || typeof name !== "string") throw new WireError("a welcome has a playerId and a name");
-        if (this.#connection.isOpen) throw new WireError("a second welcome");
-        const isNew = playerId !== this.id;
+        if (this.#connection.isOpen) {
+            if (!this.#isRenewing) throw new WireError("a second welcome");
+            this.#isRenewing = false;
+            this.#session.renewed(map);
+            return;
+        }
+        const { recovered = false, resumed = null, gameId = null, number = 0 } = map;
+        // A token stands for the same player in another session as well; but in one that is known there is something to count.
+        const isNew = playerId !== this.id || (!recovered && number === 0 && gameId === null);
         this.#untold.lost += this.#session.welcomed(map, isNew);
         this.id = playerId;
         this.name = name;
         this.server = String(server ?? "");
         this.#connection.welcomed();
-        const { recovered = false, resumed = null, gameId = null } = map;
         if (!recovered && this.#opening === null) this.#untold.recovered = false;
         // What was kept for a room is of no use to one that is joined anew.
         if (gameId === null) this.#untold.lost += this.#session.drop();
@@ -204,7 +221,7 @@ export class Client extends Emitter {
             this.#failed({ code, reason, refusal, mayTryAnother });
             return;
         }
-        if (isFinal(code)) {
+        if (isFinal(code) || (code === EXPIRED && typeof this.#options.token !== "function")) {
             this.#finish(code, reason);
             return;
         }
@@ -315,6 +332,10 @@ export class Client extends Emitter {
     #refused({ code, message }) {
         if (typeof code !== "string" || typeof message !== "string") throw new WireError("an error has a code and a message");
         if (code === UNKNOWN_SESSION) return;
+        if (code === TOKEN_EXPIRED && this.#connection.isOpen && typeof this.#options.token === "function") {
+            this.#renew();
+            return;
+        }
         const error = (this.#lastRefusal = new GameError(code, message));
         if (this.#entering?.isJoin && !code.startsWith("INPUT-")) {
             if (this.#entering.isReturn) this.#refusedReturn(error);
@@ -323,6 +344,19 @@ export class Client extends Emitter {
         }
         const heard = this.#room?.emit("error", error);
         if (!this.emit("error", error) && !heard) console.warn(`monkeytown: ${code} ${message}`);
+    }
+
+    /** Shows the server another token. If there is none in time the connection ends, and the next one asks again. */
+    async #renew() {
+        const secret = this.#session.secret;
+        try {
+            const token = await this.#options.token();
+            if (this.#session.secret !== secret || !this.#connection.isOpen) return;
+            this.#isRenewing = true;
+            this.#connection.send(encodeMessage(Kind.HELLO, { token }));
+        } catch (error) {
+            console.warn("monkeytown: there is no other token", error);
+        }
     }
 
     #giveUpJoin(error) {

@@ -8,6 +8,8 @@ export const ABNORMAL = 1006;
 export const BROKEN_MESSAGE = 4400;
 /** Nothing was heard for too long, or this connection has given way to a better one. The seat is to be kept. */
 export const UNHEARD = 4408;
+/** The token has expired: coming back is of use with another one only. */
+export const EXPIRED = 4004;
 export const ROOM_CLOSED = 4506;
 
 /** Whether the server says not to come back. */

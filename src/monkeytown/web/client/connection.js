@@ -53,7 +53,7 @@ export class Connection {
     /**
      * @param url of the WebSocket, absolute or from the page's own
      * @param options see monkeytown.d.ts
-     * @param owner `hello()`, `receive(bytes)` (null for text), `received()` (all that came together), `beat()`, `mayMove()`, `moving()`,
+     * @param owner `hello()` (or a promise of it), `receive(bytes)` (null for text), `received()` (all that came together), `beat()`, `mayMove()`, `moving()`,
      * `lost({code, reason, refusal, mayTryAnother})`; and for polls `secret()` of the session and
      * `due(orders, most, isAnswerDue)`, the messages of the next one, with at most so many bytes of numbered ones
      */
@@ -154,7 +154,20 @@ export class Connection {
 
     opened(link) {
         if (link === this.#climber) this.#move();
-        else link.hello(this.#owner.hello());
+        else this.#greet(link);
+    }
+
+    /** Says hello, at once if the owner can: it may have to ask for a token first. */
+    #greet(link) {
+        const hello = this.#owner.hello();
+        if (!(hello instanceof Promise)) {
+            link.hello(hello);
+            return;
+        }
+        hello.then(
+            (bytes) => link === this.#link && link.hello(bytes),
+            (error) => link === this.#link && this.abandon(UNHEARD, `there is no token: ${error?.message ?? error}`),
+        );
     }
 
     received(link, messages) {
@@ -237,7 +250,7 @@ export class Connection {
         this.#climbAfter = Math.min(LONGEST_CLIMB, this.#climbAfter * CLIMB_LESS);
         this.#expect();
         this.#owner.moving();
-        climber.hello(this.#owner.hello());
+        this.#greet(climber);
     }
 }
 

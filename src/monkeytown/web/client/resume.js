@@ -42,6 +42,12 @@ export class Session {
         return lost;
     }
 
+    /** Takes a `welcome` that tells of nothing but another secret: the server has looked at another token. */
+    renewed({ session }) {
+        if (typeof session !== "string") throw new WireError("a welcome has a session");
+        this.secret = session;
+    }
+
     /** A numbered message has come. */
     count(number) {
         if (number !== this.number + 1) throw new WireError(`message ${number} after ${this.number}`);
