@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -93,7 +94,7 @@ def make(tmp_path: Path) -> Iterator[Callable[..., Place]]:
 
     yield start
     for place in places:
-        place.recordings.close()
+        asyncio.run(place.recordings.close())
 
 
 def test_a_room_becomes_a_file(make: Callable[..., Place]) -> None:
@@ -140,7 +141,7 @@ def test_several_rooms_are_recorded_at_once(make: Callable[..., Place]) -> None:
         for room, recorder in pairs:
             place.play(room, recorder, 50)
     assert len(place.recordings.recorders) == 3
-    place.recordings.close()
+    asyncio.run(place.recordings.close())
     assert {replay.room: replay.private for replay in place.finished} == {"a": False, "b": True, "c": False}
     assert len(place.names()) == 3
     for name in place.names():
@@ -329,7 +330,7 @@ def test_a_folder_that_cannot_be_written_ends_recordings_and_no_rooms(
 
 
 FULL = """
-import resource, sys
+import asyncio, resource, sys
 from pathlib import Path
 from tests.readers.test_recordings import Place
 
@@ -343,7 +344,7 @@ for _ in range(40):
 assert room.closed is None and room.tick == 4001, room.closed
 assert recorder.is_over and place.folder.failed == 1
 place.record("small", ticks=30)
-place.recordings.close()
+asyncio.run(place.recordings.close())
 print([(replay.room, replay.complete) for replay in place.finished])
 """
 

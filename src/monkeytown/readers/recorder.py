@@ -17,7 +17,7 @@ from monkeytown.protocol.codec import BINARY
 from monkeytown.protocol.replay import MOST, Block, Item, state_hash
 from monkeytown.room.mail import News
 from monkeytown.room.room import Room
-from monkeytown.runtime.host import Audience
+from monkeytown.runtime.hosted import Audience
 
 __all__ = ["BLOCK_SECONDS", "FILE_SECONDS", "Recorder", "Tape"]
 

@@ -6,6 +6,7 @@ which files have come to be and which are gone. Does not know who keeps a list o
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Callable
@@ -66,12 +67,12 @@ class Recordings:
             self.folder.tidy()
         self._tell()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Ends all recordings; returns once they are written. To be called once the rooms have ended."""
         for recorder in self.recorders:
             recorder.finish()
         self.recorders = []
-        self.folder.close()
+        await asyncio.to_thread(self.folder.close)
         self._tell()
 
     def _tell(self) -> None:

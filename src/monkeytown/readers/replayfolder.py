@@ -118,6 +118,8 @@ class ReplayFolder:
 
     def close(self) -> None:
         """Returns once everything is written, unless the disk does not answer."""
+        if self._thread.ident is None:
+            return
         self._jobs.put(None)
         self._thread.join(CLOSE_SECONDS)
 

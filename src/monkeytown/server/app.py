@@ -46,6 +46,7 @@ from monkeytown.server.http import guarded, guarded_websocket
 from monkeytown.server.logs import configure
 from monkeytown.server.metrics import MetricsPage, ServerCollector
 from monkeytown.server.poll import PollEndpoint
+from monkeytown.server.replays import ReplayFiles, recordings
 from monkeytown.server.settings import MIN_SECRET_BYTES, Settings
 from monkeytown.server.tokens import KeyFile, Tokens
 
@@ -76,6 +77,7 @@ class RunningServer:
         self.polls = instance.polls
         self.events = instance.events
         """The Socket.IO front, if there is one."""
+        self.recordings = instance.recordings
 
     @property
     def metrics(self) -> Metrics:
@@ -221,7 +223,8 @@ class _Instance:
         metrics = Metrics()
 
         def audiences(room: Room) -> list[Audience]:
-            return [self.front.audience(room)]
+            players: Audience = self.front.audience(room)
+            return [players, self.recordings.record(room)] if self.host.games[room.name].record else [players]
 
         waker = make_waker(asyncio.get_running_loop())
         self.host = Host(
@@ -249,7 +252,14 @@ class _Instance:
         self.sessions.in_turn = self.front.admission.put
         self.polls = Polls(self.sessions, settings, addresses=addresses)
         self.events = _socketio_front(self.sessions, settings, addresses)
-        sweeps = [self.front.sweep, self.polls.sweep, self.sessions.sweep, self.host.sweep]
+        self.recordings = recordings(settings)
+        sweeps = [
+            self.front.sweep,
+            self.polls.sweep,
+            self.sessions.sweep,
+            self.host.sweep,
+            self.recordings.sweep,
+        ]
         if self.events is not None:
             sweeps.append(self.events.sweep)
         shortest = min(settings.first_message_seconds, settings.silence_seconds, settings.stalled_seconds)
@@ -258,6 +268,8 @@ class _Instance:
 
     def start(self) -> None:
         self.front.start()
+        if any(game.record for game in self.host.games.values()):
+            self.recordings.start()
         self._sweeper.start()
         self.health.ready = True
 
@@ -270,6 +282,7 @@ class _Instance:
         if self.events is not None:
             await self.events.close()
         self.host.close()
+        await self.recordings.close()
 
 
 def _tokens(settings: Settings) -> Tokens:
@@ -295,11 +308,21 @@ def _build(
     instance = _Instance(games, settings)
     about = RunningServer(settings, sock, instance)
     page = MetricsPage(
-        ServerCollector(instance.host, instance.sessions, instance.front, instance.polls, instance.events),
+        ServerCollector(
+            instance.host,
+            instance.sessions,
+            instance.front,
+            instance.polls,
+            instance.events,
+            recordings=instance.recordings,
+        ),
         token=settings.metrics_token.get_secret_value(),
         is_open=settings.on_loopback,
     )
-    app: ASGIApp = application(games, instance.health, [*page.routes, *routes])
+    replays = ReplayFiles(instance.recordings.folder.path, instance.origins)
+    app: ASGIApp = application(
+        games, instance.health, [*page.routes, replays.files, replays.listing, *routes]
+    )
     app = PollEndpoint(app, instance.polls, instance.origins)
     if instance.events is not None:
         app = _with_socketio(app, instance.events, instance.origins)

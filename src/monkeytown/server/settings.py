@@ -5,14 +5,17 @@ Knows names, types and meanings. The limits of the front are here too, under the
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
+import platformdirs
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from monkeytown._core.senders import MAX_THREADS
 from monkeytown.errors import StartError
+from monkeytown.game import MAX_TICK_RATE
 from monkeytown.readers.handshake import is_loopback
 from monkeytown.runtime.limits import Limits
 from monkeytown.runtime.shedding import MAX_STRIDE
@@ -64,6 +67,22 @@ class Settings(BaseSettings, Limits):
     origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description="Pages that may connect beside the server's own: origins such as https://example.com, by commas.",
+    )
+    data_folder: str = Field(
+        default="",
+        description="Folder for what must last; empty: where this system keeps such things of its users.",
+    )
+    record_rate: float = Field(
+        default=20,
+        ge=1,
+        le=MAX_TICK_RATE,
+        description="States a second in the recordings of games that are recorded, at most.",
+    )
+    replay_bytes: int = Field(
+        default=1 << 30, ge=1 << 20, description="Bytes of all recordings together; the oldest make room."
+    )
+    replay_days: float = Field(
+        default=30, ge=0, description="Days that recordings are kept; 0: as long as there is room."
     )
     max_players: int = Field(
         default=0, ge=0, description="Players in a room; 0: as the game says. Who comes later opens the next."
@@ -151,6 +170,11 @@ class Settings(BaseSettings, Limits):
             ):
                 raise ValueError(f"{origin!r} is not an origin such as https://example.com")
         return value
+
+    @property
+    def folder(self) -> Path:
+        """The data folder."""
+        return Path(self.data_folder) if self.data_folder else platformdirs.user_data_path("monkeytown")
 
     @property
     def on_loopback(self) -> bool:
