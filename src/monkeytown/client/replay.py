@@ -22,7 +22,7 @@ from monkeytown.errors import MonkeytownError, WireError
 from monkeytown.position import Position
 from monkeytown.protocol.description import check_description
 from monkeytown.protocol.messages import PlayerJoined, PlayerLeft
-from monkeytown.protocol.replay import STATE, Block, Header, Item, event_of, state_hash
+from monkeytown.protocol.replay import STATE, Header, Item, event_of, state_hash
 from monkeytown.protocol.replayfile import Recording, open_recording
 
 __all__ = ["Event", "Moment", "Replay"]
@@ -58,6 +58,10 @@ class Replay:
         self.players: dict[str, str] = {}
         """The names of all who are there, by id."""
         self.position: Position | None = None
+        self._number = -1
+        """The block in which it was last sought, and the next of its items."""
+        self._items: tuple[Item, ...] = ()
+        self._next = 0
         self.seek(0.0)
 
     @classmethod
@@ -92,32 +96,38 @@ class Replay:
 
     def seek(self, seconds: float) -> None:
         """Brings tables and players to how they were so many seconds after the beginning."""
-        entries = self.recording.index.blocks
-        until = entries[0].at + round(max(seconds, 0.0) * self.header.rate)
-        block = self.recording.block(self.recording.find(until))
-        self._enter(block)
-        for item in block.items:
-            if item.at > until:
-                break
-            self._play(item)
+        at = self._at(seconds)
+        number = self.recording.find(at)
+        if number != self._number or self._items[self._next - 1].at > at:
+            self._enter(number)
+            self._number, self._next = number, 0
+        while self._next < len(self._items) and self._items[self._next].at <= at:
+            self._play(self._items[self._next])
+            self._next += 1
 
-    def play(self) -> Iterator[Moment]:
-        """All of it from its beginning: states and events in the order in which they happened."""
-        for number in range(len(self.recording.index.blocks)):
-            block = self.recording.block(number)
-            self._enter(block)
-            for place, item in enumerate(block.items):
-                # A block repeats the state that the one before it ended with.
+    def play(self, seconds: float = 0.0) -> Iterator[Moment]:
+        """From so many seconds on: the state as it was then, and further states and events in the order they came in."""
+        at, begun = self._at(seconds), False
+        first = self.recording.find(at)
+        for number in range(first, len(self.recording.index.blocks)):
+            for place, item in enumerate(self._enter(number)):
+                if not begun and place and item.at >= at:
+                    begun = True
+                    yield self._here(at)
                 moment = self._play(item)
-                if moment is not None and (place or not number):
+                # A block repeats the state that the one before it ended with.
+                if begun and moment is not None and (place or number == first):
                     yield moment
+            if not begun:
+                begun = True
+                yield self._here(at)
 
     def check(self) -> list[str]:
         """Plays all of it, and returns what is wrong: damaged blocks, and states that are not what the room's were."""
         found = [] if self.recording.indexed else [self.recording.problem or "there is no index"]
         for number in range(len(self.recording.index.blocks)):
             try:
-                self._check_block(self.recording.block(number))
+                self._check_block(number)
             except WireError as error:
                 found.append(f"block {number}: {error}")
         return found
@@ -141,9 +151,22 @@ class Replay:
     ) -> None:
         self.close()
 
-    def _enter(self, block: Block) -> None:
+    def _at(self, seconds: float) -> int:
+        """The moment so many seconds after the beginning."""
+        return self.recording.index.blocks[0].at + round(
+            min(max(seconds, 0.0), self.seconds) * self.header.rate
+        )
+
+    def _here(self, at: int) -> Moment:
+        return Moment(self.recording.seconds_at(at), self.tick, None, None)
+
+    def _enter(self, number: int) -> tuple[Item, ...]:
+        """A block, from its beginning."""
+        block = self.recording.block(number)
         self.players = dict(block.players)
         self.position = None
+        self._number, self._items = -1, block.items
+        return block.items
 
     def _play(self, item: Item) -> Moment | None:
         """Takes in one item; None for one that means nothing to this version."""
@@ -162,13 +185,13 @@ class Replay:
         about = msgspec.to_builtins(found[1], builtin_types=(bytes,))
         return Moment(seconds, self.tick, None, Event(found[0], about))
 
-    def _check_block(self, block: Block) -> None:
-        self._enter(block)
-        for place, item in enumerate(block.items):
+    def _check_block(self, number: int) -> None:
+        entry = self.recording.index.blocks[number]
+        for place, item in enumerate(self._enter(number)):
             self._play(item)
-            if not place and self.state_hash() != block.first:
+            if not place and self.state_hash() != entry.first:
                 raise WireError(f"the state at tick {self.tick} is not what it was in the room")
-        if block.last is not None and self.state_hash() != block.last:
+        if entry.last is not None and self.state_hash() != entry.last:
             raise WireError(f"the state at tick {self.tick}, at its end, is not what it was in the room")
 
 
