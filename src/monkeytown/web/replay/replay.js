@@ -188,19 +188,19 @@ export class Replay extends Emitter {
     }
 
     /**
-     * What was said in blocks from `seconds` on up to what is shown, oldest first: `{seconds, kind, about}`. Asks for what is not here; a newer
-     * call of `seek` does not matter to it.
+     * What was said from `seconds` on up to what is shown, oldest first: `{seconds, kind, about}`. Asks for what is not here.
      */
     async history(seconds) {
         const { first, header, index } = this.#recording;
-        const from = this.#recording.find(Math.max(first, first + seconds * header.rate));
+        const since = first + seconds * header.rate;
+        const from = this.#recording.find(since);
         const [until, to] = [this.#position, this.#number];
         this.#recording.prefetch(from, to);
         const found = [];
         for (let number = from; number <= to; number++) {
             if (index.blocks[number].events === 0) continue;
             for (const { at, message } of (await this.#recording.block(number)).items)
-                if (at <= until) found.push(...this.#told(at, message));
+                if (at >= since && at <= until) found.push(...this.#told(at, message));
         }
         return found;
     }
