@@ -38,7 +38,7 @@ async function watch(id) {
     const { title, started: began, players, size, complete } = replay.about;
     document.title = `${title} · Monkeytown`;
     write(byId("title"), title);
-    write(byId("facts"), `${new Date(began * 1000).toLocaleString()} · ${players} players · ${bytes(size)}`);
+    write(byId("facts"), `${new Date(began * 1000).toLocaleString()} · ${players} ${players === 1 ? "player" : "players"} · ${bytes(size)}`);
     byId("cut").hidden = complete;
     byId("watch").hidden = false;
     const drawn = pictures();

@@ -122,12 +122,12 @@ export class Replay extends Emitter {
         return this.#recording.received;
     }
 
-    interpolated(table, now) {
-        return table.sample(this.playbackTick(now));
+    interpolated(table) {
+        return table.sample(this.playbackTick());
     }
 
     /** The tick, with a fraction, that is shown. */
-    playbackTick(now) {
+    playbackTick() {
         return this.tickRate === 0 ? this.#state.tick : this.#position;
     }
 
