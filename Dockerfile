@@ -1,5 +1,5 @@
 # Build:  docker build -t monkeytown .
-# Run:    docker run -p 8000:8000 -e MONKEYTOWN_SECRET="$(openssl rand -hex 32)" monkeytown
+# Run:    docker run -p 8000:8000 -e MONKEYTOWN_SECRET="$(openssl rand -hex 32)" -e MONKEYTOWN_GUESTS=1 -v monkeytown:/data monkeytown
 # A game of your own:  … -v "$PWD/mygame.py:/games/mygame.py:ro" monkeytown run mygame.py
 
 FROM python:3.12-slim-bookworm AS build
@@ -14,7 +14,8 @@ COPY src src
 RUN --mount=type=cache,target=/root/.cache/pip /opt/monkeytown/bin/pip install '.[all]'
 
 FROM python:3.12-slim-bookworm
-RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin monkeytown
+RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin monkeytown \
+    && install --directory --owner monkeytown --mode 700 /data
 COPY --from=build /opt/monkeytown /opt/monkeytown
 # Listening beyond loopback needs MONKEYTOWN_SECRET, which has no default: without it the container stops with one line.
 ENV PATH=/opt/monkeytown/bin:$PATH \
@@ -22,9 +23,12 @@ ENV PATH=/opt/monkeytown/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     MONKEYTOWN_HOST=0.0.0.0 \
     MONKEYTOWN_PORT=8000 \
-    MONKEYTOWN_LOG_FORMAT=json
+    MONKEYTOWN_LOG_FORMAT=json \
+    MONKEYTOWN_DATA_FOLDER=/data
 WORKDIR /games
 USER monkeytown
+# What must last, unless MONKEYTOWN_DATABASE_URL names a database; and what waits for that one.
+VOLUME /data
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f\"http://127.0.0.1:{os.environ['MONKEYTOWN_PORT']}/health/ready\", timeout=2)"]

@@ -25,8 +25,6 @@ from monkeytown.runtime.limits import Limits
 from monkeytown.runtime.sessions import Sessions
 from monkeytown.runtime.ticker import Ticker
 from monkeytown.server.metrics import ServerCollector
-from monkeytown.server.replays import recordings
-from monkeytown.server.settings import Settings
 
 WARM_UP = 300
 ROOMS = 20
@@ -160,10 +158,7 @@ def test_scrape(benchmark: Any) -> None:
     registry = CollectorRegistry()
     front: Any = SimpleNamespace(connections=())
     polls: Any = ()
-    collector = ServerCollector(
-        host, Sessions(host, Limits()), front, polls, None, recordings=recordings(Settings())
-    )
-    registry.register(collector)
+    registry.register(ServerCollector(host, Sessions(host, Limits()), front, polls, None))
     text = benchmark.pedantic(lambda: generate_latest(registry), rounds=100, warmup_rounds=5).decode()
     (ticks,) = (family for family in parse(text) if family.name == "monkeytown_ticks")
     assert {sample.labels["game"]: sample.value for sample in ticks.samples} == {

@@ -1,17 +1,27 @@
-"""What tests ask for: servers, a browser, a Node. What is missing fails with the line that installs it."""
+"""What tests ask for: servers, a database, a browser, a Node. What is missing fails with the line that installs it."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from monkeytown.game import Game
 from tests import browser, node
+from tests import postgres as postgresql
 
 Serve = Callable[..., Awaitable[Any]]
+
+
+@pytest.fixture(autouse=True)
+def data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What servers keep, also those that are processes of their own: of each test alone."""
+    folder = tmp_path / "data"
+    monkeypatch.setenv("MONKEYTOWN_DATA_FOLDER", str(folder))
+    return folder
 
 
 @pytest.fixture
@@ -26,6 +36,22 @@ async def server() -> AsyncIterator[Serve]:
             return await stack.enter_async_context(running(list(games), Settings(port=0, **settings)))
 
         yield serve
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[postgresql.Postgres]:
+    """A PostgreSQL server; whoever stops or pauses it sees to it that it runs again."""
+    programs = postgresql.find()
+    if programs is None:
+        pytest.fail(postgresql.HOW_TO_INSTALL)
+    with postgresql.Postgres(tmp_path_factory.mktemp("postgres"), programs) as server:
+        yield server
+
+
+@pytest.fixture
+async def postgres_url(postgres: postgresql.Postgres) -> str:
+    """The address of a database of a test's own, with nothing in it."""
+    return await postgres.database()
 
 
 @pytest.fixture(scope="session")

@@ -246,7 +246,9 @@ def test_listening_beyond_loopback_needs_a_secret(start: Callable[..., Process])
     assert "needs MONKEYTOWN_SECRET" in why_not(
         "run", "jungle", "--host", "0.0.0.0", "--port", "0", MONKEYTOWN_SECRET="short"
     )
-    server = start("run", "jungle", "--host", "0.0.0.0", "--port", "0", MONKEYTOWN_SECRET="s" * 32)
+    server = start(
+        "run", "jungle", "--host", "0.0.0.0", "--port", "0", MONKEYTOWN_SECRET="s" * 32, MONKEYTOWN_GUESTS="1"
+    )
     server.wait_for(r"url=http://0\.0\.0\.0:\d+")
 
 

@@ -172,15 +172,23 @@ def test_a_port_in_use() -> None:
 
 
 def test_an_address_that_is_not_ours() -> None:
-    assert "192.0.2.1" in refused(Dots, host="192.0.2.1", secret="x" * 32)
+    assert "192.0.2.1" in refused(Dots, host="192.0.2.1", secret="x" * 32, guests=True)
 
 
 def test_a_name_that_is_no_address() -> None:
-    assert "no.such.host.invalid" in refused(Dots, host="no.such.host.invalid", secret="x" * 32)
+    assert "no.such.host.invalid" in refused(Dots, host="no.such.host.invalid", secret="x" * 32, guests=True)
 
 
 def test_no_secret() -> None:
     assert "MONKEYTOWN_SECRET" in refused(Dots, host="0.0.0.0")
+
+
+def test_a_way_in_for_nobody() -> None:
+    assert "nobody could come in" in refused(Dots, host="0.0.0.0", secret="x" * 32)
+    assert "nobody could come in" in refused(Dots, guests=False)
+    assert "needs MONKEYTOWN_JWT_ISSUER" in refused(Dots, jwt_keys="keys.pem")
+    about = {"jwt_keys": "/no/such/file", "jwt_issuer": "here", "jwt_audience": "here"}
+    assert "there are no keys in /no/such/file: No such file" in refused(Dots, **about)
 
 
 def test_no_game() -> None:

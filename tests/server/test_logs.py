@@ -83,7 +83,11 @@ def visit():
         connection.sendall(b"nonsense\\r\\n\\r\\n")
         connection.recv(1)
     with connect(f"ws://127.0.0.1:{port}/ws", subprotocols=["monkeytown.1.json"]) as player:
-        player.send(json.dumps({"type": "hello", "payload": {"name": "Ada", "token": "swordfish"}}))
+        player.send(json.dumps({"type": "hello", "payload": {"token": "swordfish"}}))
+        while json.loads(player.recv())["type"] != "error":
+            pass
+    with connect(f"ws://127.0.0.1:{port}/ws", subprotocols=["monkeytown.1.json"]) as player:
+        player.send(json.dumps({"type": "hello", "payload": {"name": "Ada"}}))
         player.send(json.dumps({"type": "join_game", "payload": {"gameId": "dots"}}))
         while json.loads(player.recv())["type"] != "error":
             pass

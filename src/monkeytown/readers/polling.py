@@ -250,7 +250,11 @@ class PollLink:
         self.acked_number = self._sent_number = number
 
     def flush(self) -> None:
-        self.look(self._polls.now())
+        if self._poll:
+            self.look(self._polls.now())
+        elif self._waiting is not None:
+            # What becomes of who says hello is said in one answer: who is sent away does not ask for another.
+            asyncio.get_running_loop().call_soon(lambda: self.look(self._polls.now()))
 
     def enter(self, hosted: HostedRoom, member: Member, position: Position | None = None) -> None:
         for audience in hosted.audiences:

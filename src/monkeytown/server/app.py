@@ -39,6 +39,8 @@ from monkeytown.runtime.sweeper import Sweeper
 from monkeytown.runtime.ticker import Ticker, make_waker
 from monkeytown.schema import Schema
 from monkeytown.server import simulate, web
+from monkeytown.server.archive import Archive
+from monkeytown.server.archive_metrics import ArchiveCollector
 from monkeytown.server.auth import Auth, own_check
 from monkeytown.server.headers import HEADERS
 from monkeytown.server.health import Health
@@ -46,7 +48,8 @@ from monkeytown.server.http import guarded, guarded_websocket
 from monkeytown.server.logs import configure
 from monkeytown.server.metrics import MetricsPage, ServerCollector
 from monkeytown.server.poll import PollEndpoint
-from monkeytown.server.replays import ReplayFiles, recordings
+from monkeytown.server.recording import RecordingsCollector, recordings
+from monkeytown.server.replays import ReplayFiles
 from monkeytown.server.settings import MIN_SECRET_BYTES, Settings
 from monkeytown.server.tokens import KeyFile, Tokens
 
@@ -75,6 +78,8 @@ class RunningServer:
         self.sessions = instance.sessions
         self.front = instance.front
         self.polls = instance.polls
+        self.auth = instance.auth
+        self.archive = instance.archive
         self.events = instance.events
         """The Socket.IO front, if there is one."""
         self.recordings = instance.recordings
@@ -141,7 +146,7 @@ async def running(
 ) -> AsyncIterator[RunningServer]:
     """A server in this event loop for as long as the block lasts. `routes` are served beside the game."""
     with _bound(games, settings) as sock:
-        server, about = _build(games, settings, sock, routes)
+        server, about = await _build(games, settings, sock, routes)
         task = asyncio.create_task(simulate.serve(settings, sock, server.serve))
         started = asyncio.create_task(server.up.wait())
         try:
@@ -154,7 +159,7 @@ async def running(
 
 
 async def _serve(games: Sequence[type[Game]], settings: Settings, sock: socket.socket) -> None:
-    server, about = _build(games, settings, sock, ())
+    server, about = await _build(games, settings, sock, ())
     server.takes_signals = True
     # What is loaded by now stays: the collector need not look at it in the middle of a tick.
     gc.collect()
@@ -219,8 +224,9 @@ def _bind(host: str, port: int) -> socket.socket:
 class _Instance:
     """The parts of a server but for HTTP, joined. To be made in the event loop that they will run in."""
 
-    def __init__(self, games: Sequence[type[Game]], settings: Settings) -> None:
+    def __init__(self, games: Sequence[type[Game]], settings: Settings, archive: Archive) -> None:
         metrics = Metrics()
+        self.archive = archive
 
         def audiences(room: Room) -> list[Audience]:
             players: Audience = self.front.audience(room)
@@ -231,14 +237,22 @@ class _Instance:
             games,
             Ticker(waker, metrics=metrics, shedding=Shedding(settings.max_stride)),
             make_audiences=audiences,
+            keep=archive.keep,
             max_players=settings.max_players or None,
             empty_seconds=settings.empty_room_seconds,
         )
         self.origins = Origins(settings.origins, loopback=settings.on_loopback)
         addresses = Addresses(settings.connections_per_address, free_loopback=settings.on_loopback)
-        self.auth = Auth(_tokens(settings), guests=settings.lets_guests_in, check=own_check(games))
+        self.auth = Auth(
+            _tokens(settings),
+            guests=settings.lets_guests_in,
+            kept=None if archive.store is None else archive,
+            check=own_check(games),
+            newest=archive.newest,
+        )
         self.sessions = Sessions(self.host, settings, gate=self.auth, may_keep=addresses.may_keep)
         self.auth.send_away = self.sessions.send_away
+        archive.documented = self.sessions.documented
         self.front = Front(
             self.host,
             self.sessions,
@@ -264,12 +278,13 @@ class _Instance:
             sweeps.append(self.events.sweep)
         shortest = min(settings.first_message_seconds, settings.silence_seconds, settings.stalled_seconds)
         self._sweeper = Sweeper(min(1.0, shortest / 4), sweeps)
-        self.health = Health()
+        self.health = Health(lambda: archive.trouble)
 
     def start(self) -> None:
-        self.front.start()
+        self.archive.start()
         if any(game.record for game in self.host.games.values()):
             self.recordings.start()
+        self.front.start()
         self._sweeper.start()
         self.health.ready = True
 
@@ -283,6 +298,7 @@ class _Instance:
             await self.events.close()
         self.host.close()
         await self.recordings.close()
+        await self.archive.close()
 
 
 def _tokens(settings: Settings) -> Tokens:
@@ -301,28 +317,22 @@ def _tokens(settings: Settings) -> Tokens:
     return Tokens(own, keys=keys, leeway=settings.jwt_leeway)
 
 
-def _build(
+async def _build(
     games: Sequence[type[Game]], settings: Settings, sock: socket.socket, routes: Sequence[BaseRoute]
 ) -> tuple[_Server, RunningServer]:
     """An instance, with HTTP around it."""
-    instance = _Instance(games, settings)
+    instance = _Instance(games, settings, await Archive.open(settings))
     about = RunningServer(settings, sock, instance)
     page = MetricsPage(
-        ServerCollector(
-            instance.host,
-            instance.sessions,
-            instance.front,
-            instance.polls,
-            instance.events,
-            recordings=instance.recordings,
-        ),
+        ServerCollector(instance.host, instance.sessions, instance.front, instance.polls, instance.events),
+        ArchiveCollector(instance.archive),
+        RecordingsCollector(instance.recordings),
         token=settings.metrics_token.get_secret_value(),
         is_open=settings.on_loopback,
     )
     replays = ReplayFiles(instance.recordings.folder.path, instance.origins)
-    app: ASGIApp = application(
-        games, instance.health, [*page.routes, replays.files, replays.listing, *routes]
-    )
+    served = [*page.routes, replays.files, replays.listing, *routes]
+    app: ASGIApp = application(games, instance.health, served)
     app = PollEndpoint(app, instance.polls, instance.origins)
     if instance.events is not None:
         app = _with_socketio(app, instance.events, instance.origins)

@@ -36,7 +36,7 @@ class KeptPlayer(Protocol):
     @property
     def name(self) -> str: ...
     @property
-    def data(self) -> bytes: ...
+    def data(self) -> bytes | None: ...
     @property
     def banned_until(self) -> float | None: ...
     @property
@@ -158,7 +158,8 @@ class Auth:
                 banned_until = max(banned_until, kept.banned_until or 0.0)
                 tokens_after = max(tokens_after, kept.tokens_after or 0.0)
                 identity = identity._replace(
-                    data=kept.data, name=(kept.name or identity.name) if identity.guest else identity.name
+                    data=kept.data or b"{}",
+                    name=(kept.name or identity.name) if identity.guest else identity.name,
                 )
         if banned_until > self._now():
             raise Refusal(code="AUTH-005")

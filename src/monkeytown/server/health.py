@@ -1,9 +1,12 @@
 """Whether this instance lives, and whether it should be sent players.
 
-Knows a flag and nothing else: live is whoever can answer; ready is whoever has started and is not about to stop.
+Knows a flag and what else there is to say: live is whoever can answer; ready is whoever has started, is not about to stop,
+and has nothing in its way.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -15,8 +18,10 @@ __all__ = ["Health"]
 class Health:
     """`/health/live` and `/health/ready`."""
 
-    def __init__(self) -> None:
+    def __init__(self, trouble: Callable[[], str | None] = lambda: None) -> None:
         self.ready = False
+        self._trouble = trouble
+        """What is in the way; None if nothing is."""
 
     @property
     def routes(self) -> list[Route]:
@@ -26,6 +31,7 @@ class Health:
         return JSONResponse({"status": "live"})
 
     async def _ready(self, request: Request) -> JSONResponse:
-        if self.ready:
+        trouble = self._trouble()
+        if self.ready and trouble is None:
             return JSONResponse({"status": "ready"})
-        return JSONResponse({"status": "not ready"}, 503)
+        return JSONResponse({"status": "not ready", "reason": trouble or "not running"}, 503)

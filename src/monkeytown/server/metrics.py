@@ -26,7 +26,6 @@ from starlette.routing import Route
 from monkeytown._core.timing import BOUNDS, PARTS, Histogram
 from monkeytown.readers.audience import WebSocketAudience
 from monkeytown.readers.longpoll import Polls
-from monkeytown.readers.recordings import Recordings
 from monkeytown.readers.websocket import Front
 from monkeytown.runtime.host import Host
 from monkeytown.runtime.metrics import GameMetrics, Traffic
@@ -76,21 +75,13 @@ class ServerCollector(Collector):
     """The counters of one server, as families of metrics."""
 
     def __init__(
-        self,
-        host: Host,
-        sessions: Sessions,
-        front: Front,
-        polls: Polls,
-        events: Sized | None,
-        *,
-        recordings: Recordings,
+        self, host: Host, sessions: Sessions, front: Front, polls: Polls, events: Sized | None
     ) -> None:
         self._host = host
         self._sessions = sessions
         self._front = front
         self._polls = polls
         self._events = events or ()
-        self._recordings = recordings
 
     def collect(self) -> Iterator[Metric]:
         games = {name: self._host.metrics.games[name] for name in self._host.games}
@@ -100,7 +91,6 @@ class ServerCollector(Collector):
         yield from _ticks(games)
         yield from self._instance()
         yield from self._traffic(games)
-        yield from self._replays()
 
     def _people(self, games: Mapping[str, GameMetrics]) -> Iterator[Metric]:
         """Connections, rooms and players."""
@@ -258,21 +248,6 @@ class ServerCollector(Collector):
         yield sends
         yield encoded
 
-    def _replays(self) -> Iterator[Metric]:
-        """Recordings, and what became of them."""
-        folder = self._recordings.folder
-        yield GaugeMetricFamily(
-            "monkeytown_recordings_open",
-            "Rooms that are being recorded.",
-            value=len(self._recordings.recorders),
-        )
-        for name, text, value in (
-            ("recordings_finished", "Recordings that became files.", folder.finished),
-            ("recordings_failed", "Recordings that ended because they could not be written.", folder.failed),
-            ("recordings_bytes", "Bytes written to recordings.", folder.bytes_written),
-        ):
-            yield CounterMetricFamily(f"monkeytown_{name}", text, value=value)
-
 
 def _ticks(games: Mapping[str, GameMetrics]) -> Iterator[Metric]:
     """What the ticks took."""
@@ -337,9 +312,10 @@ def _by_game(name: str, text: str, games: Mapping[str, T], read: Callable[[T], i
 class MetricsPage:
     """`/metrics`, for whom it is open, or who knows the token. Without either it is not there."""
 
-    def __init__(self, collector: Collector, *, token: str, is_open: bool) -> None:
+    def __init__(self, *collectors: Collector, token: str, is_open: bool) -> None:
         self._registry = CollectorRegistry()
-        self._registry.register(collector)
+        for collector in collectors:
+            self._registry.register(collector)
         ProcessCollector(registry=self._registry)
         self._token = token.encode()
         self._open = is_open

@@ -20,11 +20,9 @@ from monkeytown.errors import ERROR_CODES, WireError
 from monkeytown.protocol.replay import Header
 from monkeytown.protocol.replayfile import Recording, open_recording
 from monkeytown.readers.handshake import Origins
-from monkeytown.readers.recordings import Recordings
-from monkeytown.readers.replayfolder import SUFFIX, ReplayFolder
-from monkeytown.server.settings import Settings
+from monkeytown.readers.replayfolder import SUFFIX
 
-__all__ = ["ReplayFiles", "recordings"]
+__all__ = ["ReplayFiles"]
 
 PATH = "/api/v1/replays"
 ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -32,14 +30,6 @@ USUAL, MOST = 25, 100
 # A file never changes; it may be removed, and then it is to be gone for those who saw it, too.
 CACHED = {"Cache-Control": "private, max-age=3600"}
 FRESH = {"Cache-Control": "no-cache"}
-
-
-def recordings(settings: Settings) -> Recordings:
-    """Those of a server, in its data folder."""
-    folder = ReplayFolder(
-        settings.folder / "replays", keep_bytes=settings.replay_bytes, keep_days=settings.replay_days
-    )
-    return Recordings(folder, rate=settings.record_rate)
 
 
 class _Known(NamedTuple):

@@ -72,6 +72,21 @@ class Settings(BaseSettings, Limits):
         default="",
         description="Folder for what must last; empty: where this system keeps such things of its users.",
     )
+    database_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="postgresql://user:password@host/name, sqlite:///file, or none; empty: a file in the data folder.",
+    )
+    database_seconds: float = Field(
+        default=5.0,
+        gt=0,
+        le=60,
+        description="How long the database may take for a statement before it counts as down.",
+    )
+    spool_bytes: int = Field(
+        default=256 * 1024 * 1024,
+        ge=1024 * 1024,
+        description="Bytes that may wait on disk for the database; what comes beyond is not kept.",
+    )
     record_rate: float = Field(
         default=20,
         ge=1,

@@ -1,0 +1,60 @@
+"""Whose a folder is: one process has it, until it gives it up or is no more.
+
+Knows a lock that the kernel lets go of when a process ends, however it ends.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from monkeytown.errors import StartError
+
+__all__ = ["FolderLock"]
+
+
+class FolderLock:
+    """Has the folder, which is made if it is not there. Raises OSError, and `StartError` if another one has it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._path = folder / "lock"
+        self._descriptor = -1
+        while self._descriptor < 0:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Whoever had the folder before may remove it right now.
+            with suppress(FileNotFoundError):
+                self._descriptor = self._take()
+
+    def _take(self) -> int:
+        """The lock's descriptor; -1 if what was locked is not in the folder any more."""
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(descriptor), os.stat(self._path)):
+                return descriptor
+        except BlockingIOError:
+            os.close(descriptor)
+            raise StartError(f"another server uses {self._folder}") from None
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+        return -1
+
+    def release(self) -> None:
+        """Others may have it. May be called twice."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def remove_folder(self) -> None:
+        """Gives the folder up and removes it, unless there is something in it beside the lock."""
+        if not any(path != self._path for path in self._folder.iterdir()):
+            self._path.unlink()
+            # Somebody else may have made a lock of their own in it.
+            with suppress(OSError):
+                self._folder.rmdir()
+        self.release()
