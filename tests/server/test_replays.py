@@ -38,7 +38,9 @@ class Doomed(Grumpy):
 
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[RunningServer]:
-    settings = Settings(port=0, data_folder=str(tmp_path), empty_room_seconds=0.0, record_rate=50)
+    settings = Settings(
+        port=0, data_folder=str(tmp_path), database_url="none", empty_room_seconds=0.0, record_rate=50
+    )
     async with running([Filmed, Chess, Doomed, Dots], settings) as server:
         yield server
 
@@ -127,7 +129,7 @@ async def test_a_room_that_fails_is_recorded_up_to_then(
 
 
 async def test_a_server_that_stops_finishes_its_recordings(tmp_path: Path) -> None:
-    settings = Settings(port=0, data_folder=str(tmp_path))
+    settings = Settings(port=0, data_folder=str(tmp_path), database_url="none")
     async with running([Filmed], settings) as server, json_client(server) as client:
         await client.join("filmed")
     (file,) = (tmp_path / "replays").iterdir()
@@ -137,7 +139,7 @@ async def test_a_server_that_stops_finishes_its_recordings(tmp_path: Path) -> No
 
 
 async def test_a_server_without_games_to_record_makes_no_folder(tmp_path: Path) -> None:
-    async with running([Dots], Settings(port=0, data_folder=str(tmp_path))) as server:
+    async with running([Dots], Settings(port=0, data_folder=str(tmp_path), database_url="none")) as server:
         await play(server, "dots")
         async with httpx.AsyncClient(base_url=server.url) as http:
             assert await items(http) == []

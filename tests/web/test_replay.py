@@ -82,7 +82,7 @@ class Filmed:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def filmed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Filmed]:
     data = tmp_path_factory.mktemp("data")
-    settings = Settings(port=0, data_folder=str(data), empty_room_seconds=0.0)
+    settings = Settings(port=0, data_folder=str(data), database_url="none", empty_room_seconds=0.0)
     async with running([Arena, Chess], settings) as server:
         playing = asyncio.create_task(Bots(server.url, "jungle", BOTS, rate=20, seed=3).run())
         await eventually(lambda: server.recordings.folder.finished == 1)

@@ -50,6 +50,7 @@ from monkeytown.server.metrics import MetricsPage, ServerCollector
 from monkeytown.server.poll import PollEndpoint
 from monkeytown.server.recording import RecordingsCollector, recordings
 from monkeytown.server.replays import ReplayFiles
+from monkeytown.server.rest.app import Rest
 from monkeytown.server.settings import MIN_SECRET_BYTES, Settings
 from monkeytown.server.tokens import KeyFile, Tokens
 
@@ -239,6 +240,7 @@ class _Instance:
             make_audiences=audiences,
             keep=archive.keep,
             max_players=settings.max_players or None,
+            max_rooms=settings.max_rooms,
             empty_seconds=settings.empty_room_seconds,
         )
         self.origins = Origins(settings.origins, loopback=settings.on_loopback)
@@ -330,9 +332,19 @@ async def _build(
         token=settings.metrics_token.get_secret_value(),
         is_open=settings.on_loopback,
     )
+    rest = Rest(
+        instance.host,
+        instance.auth,
+        None if instance.archive.store is None else instance.archive.reachable,
+        settings,
+        origins=instance.origins,
+        free_loopback=settings.on_loopback,
+        admin_token=settings.admin_token.get_secret_value(),
+    )
     replays = ReplayFiles(instance.recordings.folder.path, instance.origins)
-    served = [*page.routes, replays.files, replays.listing, *routes]
-    app: ASGIApp = application(games, instance.health, served)
+    # Before the API, which stands at the same place and has a list of its own where there is a database.
+    recorded = [replays.files, *([replays.listing] if instance.archive.store is None else [])]
+    app: ASGIApp = application(games, instance.health, [*page.routes, *recorded, rest.route, *routes])
     app = PollEndpoint(app, instance.polls, instance.origins)
     if instance.events is not None:
         app = _with_socketio(app, instance.events, instance.origins)
