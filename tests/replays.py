@@ -70,7 +70,7 @@ class MemoryTape:
         if self.entries:
             index = Index(
                 blocks=tuple(self.entries),
-                until=until,
+                until=max(until, self.entries[-1].until),
                 ended=STARTED + 60,
                 players=self.players,
                 complete=complete,

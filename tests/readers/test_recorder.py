@@ -309,6 +309,25 @@ def test_a_tape_that_fails_ends_the_recording_and_nothing_else() -> None:
     pond.recorder.finish()
 
 
+def test_a_recorder_that_goes_wrong_ends_its_recording_and_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    pond = studio(Pond, rate=50)
+    pond.room.join("a", "Ada")
+    hop(pond.room, "a")
+    pond.step(400)
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("on purpose")
+
+    monkeypatch.setattr(pond.recorder, "_read", broken)
+    pond.step(2)
+    assert pond.recorder.is_over
+    assert pond.room.closed is None
+    assert pond.room.listeners == []
+    assert pond.tapes[0].complete is False
+    assert len(pond.replay().blocks) >= 1
+    pond.step(2)
+
+
 def test_what_was_said_before_there_was_a_state_comes_behind_it() -> None:
     """A room is opened in the middle of something: its first state is that of its next step."""
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from monkeytown import Entity, Game, array, table, uint
 from monkeytown.client.replay import Replay
 from monkeytown.protocol.replay import Block, Item
 from monkeytown.readers import replayfolder
@@ -410,6 +411,30 @@ def test_a_block_that_could_not_be_read_again_is_not_written(make: Callable[...,
     (replay,) = place.finished
     with Replay.open(place.path / replay.file) as played:
         assert played.check() == []
+
+
+def test_a_game_too_large_to_be_read_again_is_not_recorded(make: Callable[..., Place]) -> None:
+    class Grain(Entity):
+        heights = array(uint(8), 20)
+
+    class Desert(Game):
+        grains = table(Grain, capacity=1 << 20)
+
+    class Beach(Desert):
+        title = "Sand, " * 100
+        grains = table(Grain, capacity=1 << 10)
+
+    place = make()
+    for game in (Desert, Beach):
+        place.wall += 1
+        place.recordings.record(Room(game, room_id="room-1"))
+    place.settled()
+    assert place.folder.failed == 1
+    asyncio.run(place.recordings.close())
+    (replay,) = place.finished
+    assert replay.game == "beach"
+    with Replay.open(place.path / replay.file) as played:
+        assert played.header.title == Beach.title[:256]
 
 
 def test_a_file_that_is_there_is_not_written_over(make: Callable[..., Place]) -> None:

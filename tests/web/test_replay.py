@@ -40,6 +40,11 @@ class Arena(Jungle):
         super().on_create()
         self.after(ROUND, self.award)
 
+    def meet(self) -> None:
+        # Nothing is gathered at the very end: a busy server may not record the last state before the award.
+        if self.time < ROUND - 0.3:
+            super().meet()
+
     def award(self) -> None:
         for monkey in self.monkeys:
             self.gathered[monkey.name] = monkey.bananas
@@ -77,7 +82,7 @@ class Filmed:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def filmed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Filmed]:
     data = tmp_path_factory.mktemp("data")
-    settings = Settings(port=0, data_folder=str(data), empty_room_seconds=0.0)
+    settings = Settings(port=0, data_folder=str(data), database_url="none", empty_room_seconds=0.0)
     async with running([Arena, Chess], settings) as server:
         playing = asyncio.create_task(Bots(server.url, "jungle", BOTS, rate=20, seed=3).run())
         await eventually(lambda: server.recordings.folder.finished == 1)
@@ -154,17 +159,18 @@ async def test_a_jungle_is_watched_back_with_the_same_winner(open_page: Open, fi
     await page.screenshot(path=OUT / "replay-jungle.png")
     # Right before that, everybody had in the recording what they really had.
     with Replay.open(filmed.file) as replay:
-        replay.seek(ROUND - 0.02)
-        recorded = {monkey.name: monkey.bananas for monkey in replay.tables["monkeys"]}
+        replay.seek(ROUND - 0.1)
+        assert {monkey.name: monkey.bananas for monkey in replay.tables["monkeys"]} == Arena.gathered
         bananas = await page.evaluate(
             f"monkeytown.timeline.seek({ROUND - 0.15}).then(() => Object.fromEntries("
             "[...monkeytown.room.tables.monkeys].map(monkey => [monkey.name, monkey.bananas])))"
         )
         tick = await page.evaluate("monkeytown.room.tick")
         replay.seek((tick - replay.recording.index.blocks[0].at) / 60)
-        assert bananas == {monkey.name: monkey.bananas for monkey in replay.tables["monkeys"]}
-    assert set(recorded) == set(Arena.gathered)
-    assert max(recorded.values()) == Arena.winners[0]["bananas"] == max(Arena.gathered.values())
+        assert (
+            bananas == {monkey.name: monkey.bananas for monkey in replay.tables["monkeys"]} == Arena.gathered
+        )
+    assert Arena.winners[0]["bananas"] == max(Arena.gathered.values())
 
 
 async def test_what_the_browser_shows_has_the_hashes_that_the_room_had(

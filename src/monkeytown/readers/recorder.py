@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
+import structlog
 
 from monkeytown.position import Position
 from monkeytown.protocol.codec import BINARY
@@ -20,6 +21,8 @@ from monkeytown.room.room import Room
 from monkeytown.runtime.hosted import Audience
 
 __all__ = ["BLOCK_SECONDS", "FILE_SECONDS", "Recorder", "Tape"]
+
+log = structlog.get_logger()
 
 BLOCK_SECONDS = 5.0
 """From one snapshot to the next: who seeks reads so much, and a process that is killed loses so much."""
@@ -42,7 +45,10 @@ class Tape(Protocol):
         """A further block, of about `size` bytes; so many players were there so far. Does not wait."""
 
     def finish(self, until: int, *, complete: bool) -> None:
-        """The recording ends at a moment; `complete`: with its room. Does not wait."""
+        """Ends the recording at a moment, or with its last block if that is later; `complete`: with its room.
+
+        Does not wait.
+        """
 
 
 class Recorder(Audience):
@@ -90,13 +96,12 @@ class Recorder(Audience):
         if (turn == self._turn and room.closed is None and self._bytes < BLOCK_BYTES) or self._tape is None:
             return
         self._turn = turn
-        if self._tape.failed:
-            self._stop()
-        elif room.closed is not None:
-            self.finish()
-        else:
-            self._read()
-            self._cut()
+        try:
+            self._go_on(self._tape)
+        except Exception:
+            # Whatever it is: the room and its players have nothing to do with it.
+            log.exception("a recording failed", room=room.id)
+            self._give_up()
 
     def send(self) -> None:
         return
@@ -113,6 +118,21 @@ class Recorder(Audience):
             self._hand_over(tape, None if last is None else state_hash(last))
         self._end(tape, complete=True)
         self._stop()
+
+    def _go_on(self, tape: Tape) -> None:
+        if tape.failed:
+            self._stop()
+        elif self.room.closed is not None:
+            self.finish()
+        else:
+            self._read()
+            self._cut()
+
+    def _give_up(self) -> None:
+        tape = self._tape
+        if tape is not None:
+            self._stop()
+            tape.finish(0, complete=False)
 
     def _stop(self) -> None:
         self._tape = None

@@ -20,6 +20,7 @@ from monkeytown.room.room import Room
 __all__ = ["Recordings"]
 
 TIDY_SECONDS = 600.0
+LONGEST_TITLE = 256
 LONGEST_ROOM = 40
 """Characters of a room's id in the id of its replay, at most."""
 
@@ -92,7 +93,7 @@ class Recordings:
                 id=_id(room.id, started),
                 room=room.id,
                 game=room.name,
-                title=room.game.title,
+                title=room.game.title[:LONGEST_TITLE],
                 epoch=room.epoch,
                 started=started,
                 rate=room.tick_rate or MILLISECONDS,

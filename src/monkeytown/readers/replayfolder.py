@@ -21,6 +21,7 @@ from typing import BinaryIO, NamedTuple, TypeAlias
 import structlog
 
 from monkeytown.errors import WireError
+from monkeytown.protocol.description import check_description
 from monkeytown.protocol.replay import (
     BLOCK,
     HEADER,
@@ -257,6 +258,7 @@ class TapeFile:
 
     def _open(self) -> None:
         self._folder.path.mkdir(parents=True, exist_ok=True)
+        check_description(self._header.schema)  # what could not be read again need not be written
         if self._path.exists() or self._finished.exists():
             raise FileExistsError(f"{self._path.name} is there already")
         new = self._path.with_name(self._header.id + NEW)
@@ -289,7 +291,7 @@ class TapeFile:
             return
         index = Index(
             blocks=tuple(self._entries),
-            until=until,
+            until=max(until, self._entries[-1].until),
             ended=self._folder.wall(),
             players=self._players,
             complete=complete,
@@ -315,7 +317,7 @@ class TapeFile:
         try:
             self._file.truncate(self._size)
             self._file.seek(self._size)
-            self._close(self._entries[-1].until if self._entries else 0, False)
+            self._close(0, False)
         except (OSError, ValueError):
             self._file.close()  # the next server to start closes it
 

@@ -74,11 +74,11 @@ class ReplayFiles:
         id = request.path_params["id"]
         path = self._folder / f"{id}{SUFFIX}"
         if not ID.fullmatch(id):
-            return _refused(404, "GAME-001")
+            return _refused(404, "REST-003")
         try:
             found = await run_in_threadpool(path.stat)
         except OSError:
-            return _refused(404, "GAME-001")
+            return _refused(404, "REST-003")
         return FileResponse(path, headers=CACHED, media_type="application/octet-stream", stat_result=found)
 
     async def _list(self, request: Request) -> Response:

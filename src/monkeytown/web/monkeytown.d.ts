@@ -256,8 +256,7 @@ export function openReplay<T extends TableFields = any>(from: string | URL | Uin
  * A recorded room that is played. Its tables, players and events are those of a {@link Room}, as they were at the moment that is shown; whoever draws a
  * room can draw it. Nobody plays in it: `entity`, `area` and `view` are null.
  */
-export class Replay<T extends TableFields = any> {
-    private constructor();
+export interface Replay<T extends TableFields = any> {
     /** The room's id. */
     readonly id: string;
     /** The game's name. */
