@@ -38,7 +38,13 @@ def endpoint(method: str, path: str, operation: dict[str, Any]) -> list[str]:
     asked = " ".join(f"`{name}`{'' if needed else '?'}" for name, needed in asks)
     status, answer = next((status, one) for status, one in operation["responses"].items() if status < "300")
     shape = name_of(answer["content"]["application/json"]["schema"]) if "content" in answer else ""
-    return [f"{method.upper()} {path}", who, asked.strip("`"), f"{status} {shape}".strip(), operation["summary"]]
+    return [
+        f"{method.upper()} {path}",
+        who,
+        asked.strip("`"),
+        f"{status} {shape}".strip(),
+        operation["summary"],
+    ]
 
 
 def test_every_endpoint_is_described():
@@ -59,7 +65,9 @@ def test_every_answer_is_described():
         if status < "300" and "content" in one
     } - {"JSON"}
     rows = {
-        name: " ".join(f"`{field}`{'?' if is_nullable(schema) else ''}" for field, schema in about["properties"].items())
+        name: " ".join(
+            f"`{field}`{'?' if is_nullable(schema) else ''}" for field, schema in about["properties"].items()
+        )
         for name, about in SCHEMAS.items()
         if name in answers
     }

@@ -72,11 +72,20 @@ class Players(Storing):
         self._auth = auth
         self._quotas = quotas
         self._clock = clock
-        self.endpoints = self._for_everybody()
+        one = Endpoint(
+            method="GET",
+            path="/players/{player}",
+            handle=self._show,
+            summary="Who somebody is",
+            answers=Player,
+            refuses=(Refusal(code="REST-003"),),
+            needs_store=True,
+        )
+        self.endpoints: tuple[Endpoint, ...] = (*self._for_oneself(), one)
         if has_admin:
             self.endpoints += self._for_admins()
 
-    def _for_everybody(self) -> tuple[Endpoint, ...]:
+    def _for_oneself(self) -> tuple[Endpoint, ...]:
         me, too_many = "/players/me", Refusal(code="REST-002")
         return (
             Endpoint(
@@ -126,15 +135,6 @@ class Players(Storing):
                 access=Access.PLAYER,
                 answers=dict[str, Any],
                 refuses=(too_many,),
-                needs_store=True,
-            ),
-            Endpoint(
-                method="GET",
-                path="/players/{player}",
-                handle=self._show,
-                summary="Who somebody is",
-                answers=Player,
-                refuses=(Refusal(code="REST-003"),),
                 needs_store=True,
             ),
         )
