@@ -34,6 +34,10 @@ class Belfry(Game):
             self.bell.rung += 1
             self.emit("ring", self.bell.rung)
 
+    def on_leave(self, player: Player) -> None:
+        if not self.ringing and not self.players:
+            self.close("the last one is gone")
+
     def on_message(self, player: Player, action: dict[str, Any]) -> None:
         match action:
             case {"open": True}:

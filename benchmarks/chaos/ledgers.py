@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import asyncpg
 
-from benchmarks.chaos.visitors import Crowd, Listener, Told, told_event
+from benchmarks.chaos.visitors import Listener, Told, Visit, told_event
 
 __all__ = ["Comparison", "Kept", "check", "compare", "read"]
 
@@ -76,20 +76,32 @@ async def read(url: str, listeners: Iterable[str]) -> tuple[dict[str, Kept], dic
     return rooms, standings
 
 
-async def check(url: str, crowd: Crowd) -> Comparison:
-    """All that a crowd did and has heard, up to a server's end in good order, against the database."""
+async def check(
+    url: str, complete: Sequence[Listener], broken: Mapping[Listener, int], visits: Sequence[Visit]
+) -> Comparison:
+    """All that listeners have heard, against the database, once the last server has ended in good order.
+
+    `complete` were there to the end of their rooms. `broken` lost their server; how much of what they heard had to be kept
+    then, from the beginning on.
+    """
     found = Comparison()
-    rooms, standings = await read(url, (listener.client.id for listener in crowd.listeners))
-    points: dict[str, int] = {}
-    for listener in crowd.listeners:
-        id, room = listener.room.id, rooms.get(listener.room.id)
-        found.add(compare(id, room, listener.told))
-        points |= listener.points
-        if room is not None:
-            visitors = {visit.id for visit in crowd.visits if visit.room == id}
+    listeners = [*complete, *broken]
+    rooms, standings = await read(url, (listener.client.id for listener in listeners))
+    for listener in listeners:
+        id, room = listener.room.id, rooms.get(listener.room.id, Kept())
+        found.add(compare(id, room, listener.told, surely=broken.get(listener)))
+        if listener not in broken:
+            visitors = {visit.id for visit in visits if visit.room == id}
             found.wrong += [f"{id}: {problem}" for problem in _endings(room, listener, visitors)]
-    if standings != points or len(rooms) != len(crowd.listeners):
-        found.wrong.append("the leaderboard, or the list of games")
+    unknown = rooms.keys() - {listener.room.id for listener in listeners}
+    if unknown:
+        found.wrong.append(f"rooms that nobody was in: {unknown}")
+    points: Counter[str] = Counter()
+    for room in rooms.values():
+        for player, score in room.scores:
+            points[player] += score
+    if standings != points:
+        found.wrong.append("the leaderboard is not the sum of all scores")
     return found
 
 
@@ -113,6 +125,8 @@ class Comparison:
     records: int = 0
     lost: int = 0
     doubled: int = 0
+    unsure: int = 0
+    """Heard and not there, but it was never said that they were on disk."""
     wrong: list[str] = field(default_factory=list)
     """Out of order, never heard of, or not what it should add up to."""
 
@@ -124,17 +138,16 @@ class Comparison:
         self.records += other.records
         self.lost += other.lost
         self.doubled += other.doubled
+        self.unsure += other.unsure
         self.wrong += other.wrong
 
 
-def compare(room: str, kept: Kept | None, told: Sequence[Told], *, surely: int | None = None) -> Comparison:
+def compare(room: str, kept: Kept, told: Sequence[Told], *, surely: int | None = None) -> Comparison:
     """A room in the database against what its listener was told.
 
     `surely` is how much of that had to be kept, from the beginning on; None: all of it, and nothing else. Otherwise the end
     may be lost, or may have been kept without anybody having been told.
     """
-    if kept is None:
-        return Comparison(lost=len(told) if surely is None else surely)
     found = Comparison(records=len(kept.numbers))
     found.doubled = len(kept.told) - len(set(kept.told))
     heard = set(told[:surely])
@@ -149,6 +162,7 @@ def compare(room: str, kept: Kept | None, told: Sequence[Told], *, surely: int |
         if unheard:
             found.wrong.append(f"{room}: {len(unheard)} that nobody heard, such as {min(unheard)}")
     else:
+        found.unsure = len(set(told) - set(kept.told)) - found.lost
         both = min(len(kept.told), len(told))
         if kept.told[:both] != list(told[:both]):
             found.wrong.append(f"{room}: out of order")

@@ -24,8 +24,6 @@ PATIENCE = 60.0
 WARM_UP = 1.0
 KEEPER = ThreadPoolExecutor(1, "postgres")
 """A database that is started again ends with the thread that has started it, so that one has to last."""
-FRESH_SECONDS = 1.0
-"""Records are stored in order: if the newest is no older, all before it are there."""
 NEWEST = "SELECT max(time) FROM events"
 
 
@@ -50,7 +48,8 @@ class Outage:
     disturbed: float
     began: float
     back: float
-    drained: float
+    drain: float
+    """Seconds from its return until the database had everything."""
 
     @property
     def visits(self) -> list[Visit]:
@@ -73,16 +72,17 @@ class Outage:
         return self.fault.quantile(0.99) - self.control.quantile(0.99)
 
 
-async def drained(url: str) -> float:
-    """Waits until the database has what has just happened; the moment at which it had."""
+async def drained(url: str, moment: float) -> float:
+    """Waits until the database has all that had happened by a moment, in seconds since 1970; how long after it that was."""
     connection = await asyncpg.connect(url)
     try:
         async with asyncio.timeout(PATIENCE):
-            while (await connection.fetchval(NEWEST) or 0.0) < time.time() - FRESH_SECONDS:  # noqa: ASYNC110
+            # Records are stored in order: with one that is newer, all before it are there.
+            while (await connection.fetchval(NEWEST) or 0.0) <= moment:  # noqa: ASYNC110 (nothing tells us)
                 await asyncio.sleep(0.05)
     finally:
         await connection.close()
-    return time.monotonic()
+    return time.time() - moment
 
 
 async def outage(town: Town, url: str, away: Away, seconds: float, calm: float) -> Outage:
@@ -99,7 +99,7 @@ async def outage(town: Town, url: str, away: Away, seconds: float, calm: float) 
         finally:
             await loop.run_in_executor(KEEPER, away.come_back)
         back = time.monotonic()
-        done = await drained(url)
+        drain = await drained(url, time.time())
         third = await Metrics.of(town.port)
         await asyncio.sleep(calm / 2)
         last = await Metrics.of(town.port)
@@ -108,8 +108,8 @@ async def outage(town: Town, url: str, away: Away, seconds: float, calm: float) 
     assert await asyncio.to_thread(town.stop) == 0
     control = (second.lateness - first.lateness) + (last.lateness - third.lateness)
     fault = third.lateness - second.lateness
-    found = await ledgers.check(url, crowd)
-    return Outage(crowd, probe, found, last, control, fault, disturbed, began, back, done)
+    found = await ledgers.check(url, crowd.listeners, {}, crowd.visits)
+    return Outage(crowd, probe, found, last, control, fault, disturbed, began, back, drain)
 
 
 def _others(town: Town) -> float:

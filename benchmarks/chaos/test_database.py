@@ -45,7 +45,7 @@ def tell(what: str, seen: Sequence[Outage]) -> None:
         wanted="0, 0, 0",
         held=all(each.is_right for each in found),
     )
-    drain = max(each.drained - each.back for each in seen)
+    drain = max(each.drain for each in seen)
     report.record("… it has everything again after", f"{drain:.1f} s", wanted="≤ 30 s", held=drain <= 30)
     middle = sorted(seen, key=lambda each: each.later)[len(seen) // 2]
     report.record(

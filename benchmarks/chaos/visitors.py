@@ -38,7 +38,6 @@ class Listener:
         self.client = client
         self.room = room
         self.told: list[Told] = []
-        self.points: dict[str, int] = {}
         self.rung: int | None = None
         """How often the bell was rung, as the rules say at the end."""
         self.ringing, self.silent = asyncio.Event(), asyncio.Event()
@@ -77,9 +76,6 @@ class Listener:
         else:
             self.ringing.set()
             self.told.append(told_event(event, data))
-        if event == "scored":
-            player, points = data
-            self.points[player] = self.points.get(player, 0) + points
 
 
 @dataclass
@@ -121,7 +117,7 @@ class Crowd:
 
     async def __aexit__(self, *error: object) -> None:
         await self._end(cancel=True)
-        await asyncio.gather(*(listener.client.close() for listener in self.listeners))
+        await self._leave()
 
     async def come_to_rest(self) -> None:
         """Nobody comes any more, whoever is there finishes and goes, and the bells are silent."""
@@ -130,12 +126,16 @@ class Crowd:
             await listener.silence()
 
     async def lose(self) -> None:
-        """The server is gone: whoever was on the way does not come back."""
+        """The server is gone: nobody comes back to it."""
         await self._end(cancel=True)
+        await self._leave()
 
     @property
     def failures(self) -> list[str]:
         return [f"{visit.id}: {visit.failure}" for visit in self.visits if visit.failure]
+
+    async def _leave(self) -> None:
+        await asyncio.gather(*(listener.client.close() for listener in self.listeners))
 
     async def _end(self, *, cancel: bool) -> None:
         tasks = set(self._visiting)
