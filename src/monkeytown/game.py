@@ -72,6 +72,8 @@ class Game:
     """What a player sees: None or `everything()`, or `area(radius, table, …)` for what is around its entity."""
     max_players: int = 0
     """How many may be in the room; 0: no limit. Whoever comes later plays in another room."""
+    record: ClassVar[bool] = False
+    """Whether every room of it is recorded, to be watched again."""
     seat_seconds: float | None = None
     """Seconds for which a player's seat is kept once its connection is lost; 0: not at all. None: as the server is set."""
     chat_history: ClassVar[int] = 50
@@ -87,6 +89,10 @@ class Game:
     """The room's dice. The same seed and the same inputs give the same game: use no others."""
     room_id: str
     """Names this room on the server."""
+    mode: str
+    """What kind of game was asked for when the room was opened; empty if nobody said."""
+    options: dict[str, Any]
+    """What else was asked for: whatever the client put in, short text, numbers and truths under short names."""
     time: float = 0.0
     """Seconds of game time since the room began."""
     tick: int = 0
@@ -114,7 +120,10 @@ class Game:
         return None
 
     def on_create(self) -> None:
-        """The room begins: spawn what is there before anybody comes."""
+        """The room begins: spawn what is there before anybody comes.
+
+        Raise `Refusal` if there can be no such room, as for an option that makes no sense.
+        """
 
     def on_join(self, player: Player, /) -> None:
         """A player has come and is in `self.players`. Raise `Refusal` to turn them away."""
@@ -215,6 +224,8 @@ def _check_numbers(cls: type[Game]) -> None:
         raise SchemaError(
             f"{cls.__name__}.max_players is {cls.max_players!r}: use a whole number, 0 for no limit"
         )
+    if type(cls.record) is not bool:
+        raise SchemaError(f"{cls.__name__}.record is {cls.record!r}: use True or False")
     if type(cls.chat_history) is not int or cls.chat_history < 0:
         raise SchemaError(
             f"{cls.__name__}.chat_history is {cls.chat_history!r}: use a whole number from 0 on"

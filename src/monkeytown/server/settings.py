@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from monkeytown._core.senders import MAX_THREADS
 from monkeytown.errors import StartError
+from monkeytown.game import MAX_TICK_RATE
 from monkeytown.readers.handshake import is_loopback
 from monkeytown.runtime.limits import Limits
 from monkeytown.runtime.shedding import MAX_STRIDE
@@ -86,6 +87,18 @@ class Settings(BaseSettings, Limits):
         ge=1024 * 1024,
         description="Bytes that may wait on disk for the database; what comes beyond is not kept.",
     )
+    record_rate: float = Field(
+        default=20,
+        ge=1,
+        le=MAX_TICK_RATE,
+        description="States a second in the recordings of games that are recorded, at most.",
+    )
+    replay_bytes: int = Field(
+        default=1 << 30, ge=1 << 20, description="Bytes of all recordings together; the oldest make room."
+    )
+    replay_days: float = Field(
+        default=30, ge=0, description="Days that recordings are kept; 0: as long as there is room."
+    )
     max_players: int = Field(
         default=0, ge=0, description="Players in a room; 0: as the game says. Who comes later opens the next."
     )
@@ -118,6 +131,10 @@ class Settings(BaseSettings, Limits):
     metrics_token: SecretStr = Field(
         default=SecretStr(""),
         description="What whoever reads /metrics must know, 32 bytes or more; without it, loopback only has /metrics.",
+    )
+    admin_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="What whoever bans players must know, 32 bytes or more; without it nobody can.",
     )
     tls_certificate: str = Field(
         default="", description="File with the certificate chain, to serve TLS without a proxy."
@@ -197,6 +214,10 @@ class Settings(BaseSettings, Limits):
         if self.jwt_keys and not (self.jwt_issuer and self.jwt_audience):
             raise StartError(
                 "MONKEYTOWN_JWT_KEYS needs MONKEYTOWN_JWT_ISSUER and MONKEYTOWN_JWT_AUDIENCE as well"
+            )
+        if 0 < len(self.admin_token.get_secret_value().encode()) < MIN_SECRET_BYTES:
+            raise StartError(
+                f"MONKEYTOWN_ADMIN_TOKEN has {MIN_SECRET_BYTES} bytes or more: monkeytown secret makes one"
             )
         token = self.metrics_token.get_secret_value().encode()
         if not self.on_loopback and 0 < len(token) < MIN_SECRET_BYTES:
