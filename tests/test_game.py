@@ -49,6 +49,7 @@ class TestAGameClass:
             ({"seat_seconds": float("nan")}, r"Made\.seat_seconds is nan"),
             ({"seat_seconds": True}, r"Made\.seat_seconds"),
             ({"seat_seconds": "long"}, r"Made\.seat_seconds"),
+            ({"record": 1}, r"Made\.record is 1: use True or False"),
             ({"save": lambda self: None}, r"Made\.save: this name is reserved"),
             ({"on_auth": lambda self, token: None}, r"Made\.on_auth is called before there is a room"),
             ({"chat_history": -1}, r"Made\.chat_history is -1"),

@@ -12,6 +12,7 @@ import pytest
 
 from monkeytown import Entity, Game, Player, StartError, singleton, uint
 from monkeytown.client import Room, connect
+from monkeytown.protocol.replayfile import open_recording
 from monkeytown.server.app import RunningServer, running
 from monkeytown.server.archive import Archive
 from monkeytown.server.settings import Settings
@@ -42,8 +43,8 @@ class Tally(Game):
         self.finish({"moves": self.board.moves})
 
 
-def archive_of(server: RunningServer) -> Archive:
-    return server.archive
+class Filmed(Tally):
+    record = True
 
 
 def store_of(server: RunningServer) -> Store:
@@ -58,6 +59,13 @@ async def stored(server: RunningServer) -> None:
     assert shipper is not None
     await eventually(lambda: server.archive.spools and server.archive.spools.own.last > 0)
     await asyncio.wait_for(shipper.caught_up(), 20)
+
+
+async def stored_once(server: RunningServer) -> None:
+    """Somebody has played, and the database has it."""
+    async with await connect(server.url) as client:
+        await client.join("filmed")
+    await stored(server)
 
 
 async def gone(server: RunningServer) -> None:
@@ -119,6 +127,7 @@ async def test_after_a_stop_all_is_there(tmp_path: Path) -> None:
         assert await visits(town, token) == 1
     async with running([Tally], settings) as town:
         assert await visits(town, token) == 2
+        await stored(town)
         (newer, older) = await store_of(town).games(limit=10)
         assert older.closed is not None
         assert newer.closed is None
@@ -163,6 +172,27 @@ async def test_play_goes_on_while_the_database_is_away(
     assert best.score == 4
 
 
+async def test_a_server_stops_while_the_database_is_away(postgres: Postgres, postgres_url: str) -> None:
+    settings = Settings(port=0, database_url=postgres_url)  # type: ignore[arg-type]
+    async with asyncio.timeout(30):
+        async with running([Filmed], settings) as town:
+            await stored_once(town)
+            postgres.stop()
+            try:
+                await eventually(lambda: town.archive.down_since is not None)
+                async with await connect(town.url) as ann:
+                    await ann.join("filmed")
+            except BaseException:
+                postgres.start()
+                raise
+        postgres.start()
+        async with running([Filmed], settings) as town:
+            await stored(town)
+            (game,) = await store_of(town).games(limit=10)
+            assert game.closed is not None
+            assert len(await store_of(town).participants(game.room, limit=10)) == 2
+
+
 async def test_nothing_need_be_kept(server: Serve, data_folder: Path) -> None:
     town = await server(Tally, database_url="none")
     token = token_for(town, "ann")
@@ -187,6 +217,54 @@ async def test_what_is_kept_is_counted(server: Serve) -> None:
     )
     assert lines["monkeytown_spool_records"] == "0.0"
     assert lines["monkeytown_database_up"] == "1.0"
+
+
+async def test_a_recording_is_in_the_index(server: Serve) -> None:
+    town = await server(Filmed, empty_room_seconds=0)
+    async with await connect(town.url, token=token_for(town, "ann")) as ann:
+        room = await ann.join("filmed")
+        room.input(to=1)
+        await moved(room, 1)
+    async with httpx.AsyncClient(base_url=f"{town.url}/api/v1") as http:
+
+        async def listed() -> Any:
+            return (await http.get("/replays", params={"room": room.id})).json()["items"]
+
+        async with asyncio.timeout(10):
+            while not (items := await listed()):  # noqa: ASYNC110 (nothing tells us)
+                await asyncio.sleep(0.01)
+        (item,) = items
+        assert (item["game"], item["complete"]) == ("filmed", True)
+        file = await http.get(f"/replays/{item['replayId']}/file")
+        assert len(file.content) == item["size"]
+    town.archive.unindex(item["replayId"])
+    await eventually(lambda: not town.archive._to_index)
+    assert await store_of(town).replays(limit=10) == []
+
+
+async def test_a_recording_of_a_private_room_is_not_listed(server: Serve) -> None:
+    town = await server(Filmed, empty_room_seconds=0)
+    token = token_for(town, "ann")
+    async with httpx.AsyncClient(base_url=f"{town.url}/api/v1") as http:
+        headers = {"Authorization": f"Bearer {token}"}
+        made = await http.post("/games", json={"game": "filmed", "private": True}, headers=headers)
+        assert made.status_code == 201, made.text
+        room_id = made.json()["gameId"]
+        async with await connect(town.url, token=token) as ann:
+            room = await ann.join(room_id)
+            room.input(to=1)
+            await moved(room, 1)
+        async with asyncio.timeout(10):
+            while not (found := await store_of(town).replays(limit=10)):  # noqa: ASYNC110 (nothing tells us)
+                await asyncio.sleep(0.01)
+        await stored(town)
+        (kept,) = found
+        assert kept.room == room_id
+        assert (await http.get("/replays")).json()["items"] == []
+        mine = await http.get("/replays", params={"room": room_id}, headers=headers)
+        assert [item["gameId"] for item in mine.json()["items"]] == [room_id]
+        content = (await http.get(f"/replays/{kept.id}/file")).content
+        assert open_recording(lambda at, length: content[at : at + length], len(content)).header.private
 
 
 async def test_a_ban_and_a_logout_reach_everybody(server: Serve) -> None:

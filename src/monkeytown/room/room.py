@@ -6,6 +6,7 @@ reads it, what time it is, or how long a tick may take; its host calls `step()` 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from monkeytown._core import state, values
@@ -21,6 +22,7 @@ from monkeytown.room.closing import ROOM_CLOSED, ROOM_FAILED, Closing
 from monkeytown.room.encoded import Encoded, Encoding, Reading
 from monkeytown.room.inputs import hand_over, queue_for, record
 from monkeytown.room.keeping import Keeping
+from monkeytown.room.mail import News
 from monkeytown.room.member import Member
 from monkeytown.room.private import Private, private_part
 from monkeytown.room.reading import Reader
@@ -68,6 +70,8 @@ class Room:
         self._reader = Reader(room_id, self.tables, epoch, self.area)
         self._steps = 0
         self._stage = RoomStage(has_ticks=self.tick_rate > 0, leaderboard=game_class.leaderboard)
+        self.listeners: list[Callable[[News], object]] = self._stage.listeners
+        """Are told what everybody is told, as it is told; they must neither raise nor wait."""
         self.notified: set[Member] = self._stage.notified
         """Who got mail since the host last cleared this."""
         self.reviewed: set[Member] = self._stage.reviewed
@@ -122,8 +126,7 @@ class Room:
     ) -> Reading:
         """What brings a reader from `position` to now; to be asked right after `step`.
 
-        Nothing, for now, if something has happened since then that the next step will show. Nothing for good
-        if the rules failed.
+        Nothing for now, if something has happened that the next step will show; nothing for good if the rules failed.
         """
         if self._rules.failed is not None:
             return Reading(Reason.CONTINUED, position, None)
@@ -152,10 +155,7 @@ class Room:
     def private(
         self, member: Member, base: int | None, encoding: Encoding = Encoding.BINARY
     ) -> Private | None:
-        """What only this member is told, from tick `base` to now; None if nothing.
-
-        After a snapshot `base` is None.
-        """
+        """What only this member is told, from tick `base` (None after a snapshot) to now; None if nothing."""
         return private_part(self.tables, member, base, encoding)
 
     # Players
@@ -268,7 +268,7 @@ class Room:
         self.touched.discard(member)
         if self.closed is not None:
             return
-        self._stage.post(self.members.values(), "player_left", {"playerId": member.id})
+        self._stage.post("player_left", {"playerId": member.id})
         self._rules.call("on_leave", member.player)
         self.keeping.left(member)
         entity = member.player.entity
@@ -397,4 +397,4 @@ class Room:
         self.closed = closing
         self._stage.timers.clear()
         code = "GAME-006" if closing.error is None else "GAME-005"
-        self._stage.post(self.members.values(), "error", {"code": code, "message": closing.reason})
+        self._stage.post("error", {"code": code, "message": closing.reason})

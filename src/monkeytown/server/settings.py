@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from monkeytown._core.senders import MAX_THREADS
 from monkeytown.errors import StartError
+from monkeytown.game import MAX_TICK_RATE
 from monkeytown.readers.handshake import is_loopback
 from monkeytown.runtime.limits import Limits
 from monkeytown.runtime.shedding import MAX_STRIDE
@@ -85,6 +86,18 @@ class Settings(BaseSettings, Limits):
         default=256 * 1024 * 1024,
         ge=1024 * 1024,
         description="Bytes that may wait on disk for the database; what comes beyond is not kept.",
+    )
+    record_rate: float = Field(
+        default=20,
+        ge=1,
+        le=MAX_TICK_RATE,
+        description="States a second in the recordings of games that are recorded, at most.",
+    )
+    replay_bytes: int = Field(
+        default=1 << 30, ge=1 << 20, description="Bytes of all recordings together; the oldest make room."
+    )
+    replay_days: float = Field(
+        default=30, ge=0, description="Days that recordings are kept; 0: as long as there is room."
     )
     max_players: int = Field(
         default=0, ge=0, description="Players in a room; 0: as the game says. Who comes later opens the next."
