@@ -54,6 +54,15 @@ async def test_the_first_one_makes_the_first_folder(tmp_path: Path):
     await spools.close()
 
 
+async def test_folders_are_on_disk_before_what_is_in_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    synced: list[Path] = []
+    monkeypatch.setattr("monkeytown.stores.folder.sync_folder", synced.append)
+    for _ in range(2):
+        spools = opened(tmp_path / "data" / "spool")
+        await spools.close()
+        assert synced == [tmp_path, tmp_path / "data", tmp_path / "data" / "spool"]
+
+
 async def test_a_restart_has_the_same_folder(tmp_path: Path):
     for number in range(1, 4):
         spools = opened(tmp_path)

@@ -5,14 +5,28 @@ Knows a lock that the kernel lets go of when a process ends, however it ends.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from contextlib import suppress
 from pathlib import Path
 
 from monkeytown.errors import StartError
+from monkeytown.stores.segments import sync_folder
 
-__all__ = ["FolderLock"]
+__all__ = ["FolderLock", "make_folder"]
+
+
+def make_folder(folder: Path) -> None:
+    """Makes it and those that it is in, for nobody else, so that what is durable in it is in something durable."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        try:
+            folder.mkdir(mode=0o700)
+        except FileExistsError:
+            if not folder.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder)) from None
+        sync_folder(folder.parent)
 
 
 class FolderLock:
@@ -23,7 +37,7 @@ class FolderLock:
         self._path = folder / "lock"
         self._descriptor = -1
         while self._descriptor < 0:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(folder)
             # Whoever had the folder before may remove it right now.
             with suppress(FileNotFoundError):
                 self._descriptor = self._take()

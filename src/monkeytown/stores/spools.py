@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from monkeytown.errors import StartError
-from monkeytown.stores.folder import FolderLock
+from monkeytown.stores.folder import FolderLock, make_folder
 from monkeytown.stores.metrics import SpoolMetrics
 from monkeytown.stores.spool import SEGMENT_BYTES, Spool
 
@@ -43,7 +43,7 @@ def open_spools(root: Path, *, max_bytes: int, segment_bytes: int = SEGMENT_BYTE
     metrics = SpoolMetrics()
     locks: dict[Path, FolderLock] = {}
     try:
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(root)
         locks = _free_folders(root)
         folder, lock = locks.popitem() if locks else _new_folder(root)
         own = Spool(folder, max_bytes=max_bytes, segment_bytes=segment_bytes, metrics=metrics, lock=lock)
