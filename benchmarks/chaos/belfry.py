@@ -1,7 +1,7 @@
 """Belfries: bells that ring 25 times a second each, and are counted; people come by, say something and score.
 
-A game file as a developer writes one, served with `monkeytown run benchmarks/chaos/belfry.py`. Whatever its rules emit or score,
-everybody in the room is told in the same order, so that whoever listens from the first moment on knows what must last of it.
+A game file as a developer writes one, served with `monkeytown run benchmarks/chaos/belfry.py`. Whatever its rules emit or
+score, everybody in the room is told in the same order: whoever listens from the first moment on knows what must last of it.
 """
 
 from __future__ import annotations

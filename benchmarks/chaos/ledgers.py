@@ -172,8 +172,12 @@ def compare(room: str, kept: Kept, told: Sequence[Told], *, surely: int | None =
     rings = [int(what.removeprefix("ring ")) for _, _, what in kept.told if what.startswith("ring ")]
     if rings != [number + 1 for number in range(len(rings))]:
         found.wrong.append(f"{room}: its bell was not rung so: {rings[:3]} to {rings[-1:]}")
-    scored = [json.loads(what.removeprefix("scored ")) for _, _, what in kept.told if what.startswith("scored ")]
+    scored = [
+        json.loads(what.removeprefix("scored ")) for _, _, what in kept.told if what.startswith("scored ")
+    ]
     # A score is noted right before its event: of a ledger that was cut off between them, the event is not there.
-    if [[player, points] for player, points in kept.scores[: len(scored)]] != scored or len(kept.scores) > len(scored) + 1:
+    if [[player, points] for player, points in kept.scores[: len(scored)]] != scored or len(
+        kept.scores
+    ) > len(scored) + 1:
         found.wrong.append(f"{room}: scores and what was told of them differ")
     return found

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 __all__ = ["Answer", "Http", "Lateness", "Metrics", "Probe", "probing"]
 
 INTERVAL = 0.1
-LIVE_SECONDS = 1.0
+PATIENCE = 10.0
 LATENESS = "monkeytown_tick_lateness_seconds_bucket"
 
 
@@ -58,8 +56,9 @@ class Lateness:
         return Lateness([(limit, one - two) for (limit, one), (_, two) in both])
 
     @property
-    def ticks(self) -> int:
-        return int(self.buckets[-1][1])
+    def worst(self) -> float:
+        """Milliseconds that no tick was later than: the limit of a bucket."""
+        return 1000 * next(limit for limit, count in self.buckets if count >= self.buckets[-1][1])
 
     def quantile(self, share: float) -> float:
         """Milliseconds, as Prometheus' histogram_quantile has them: within a bucket it is taken to be even."""
@@ -111,7 +110,7 @@ class Answer:
 
 
 class Probe:
-    """Asks a server how it is until cancelled. Whatever `/health/live` owes within a second is an answer of status 0."""
+    """Asks a server how it is until cancelled."""
 
     def __init__(self, port: int, spool: Path) -> None:
         self.answers: list[Answer] = []
@@ -134,27 +133,27 @@ class Probe:
         finally:
             http.close()
 
-    def first(self, path: str, status: int, after: float) -> float | None:
-        """Seconds after that moment at which this was first said."""
+    def first(self, path: str, status: int, after: float) -> float:
+        """Seconds after that moment at which this was first said; infinity if it never was."""
         return next(
             (
                 answer.asked + answer.seconds - after
                 for answer in self.answers
                 if (answer.path, answer.status) == (path, status) and answer.asked >= after
             ),
-            None,
+            float("inf"),
         )
 
     async def _ask(self, http: Http, path: str) -> None:
-        asked, status = time.monotonic(), 0
-        async with asyncio.timeout(LIVE_SECONDS):
+        asked = time.monotonic()
+        async with asyncio.timeout(PATIENCE):
             status, _ = await http.get(f"/health/{path}")
         self.answers.append(Answer(path, asked, time.monotonic() - asked, status))
 
 
 @asynccontextmanager
 async def probing(port: int, spool: Path) -> AsyncIterator[Probe]:
-    """A probe while the block runs. Raises TimeoutError if the server once did not answer in time."""
+    """A probe while the block runs. Raises TimeoutError if the server once did not answer at all."""
     probe = Probe(port, spool)
     task = asyncio.create_task(probe.run())
     try:
@@ -165,11 +164,10 @@ async def probing(port: int, spool: Path) -> AsyncIterator[Probe]:
             await task
 
 
-def _size(folder: Path) -> int:
-    """Bytes of all files in a folder and below. Files may go while this looks."""
+def _size(spools: Path) -> int:
+    """Bytes of all segments. They may go while this looks."""
     total = 0
-    for path, _, names in os.walk(folder):
-        for name in names:
-            with suppress(FileNotFoundError):
-                total += os.stat(os.path.join(path, name)).st_size
+    for segment in spools.glob("*/*.segment"):
+        with suppress(FileNotFoundError):
+            total += segment.stat().st_size
     return total

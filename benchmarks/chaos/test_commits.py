@@ -1,7 +1,7 @@
 """Commits whose answer never arrives: the shipper cannot know that they took effect, and what it does then must not show.
 
-The spool, the shipper, the store and the database are the real ones. Between store and database stands a proxy, which cuts the
-connection right when the answer to COMMIT would pass.
+The spool, the shipper, the store and the database are the real ones. Between store and database stands a proxy, which cuts
+the connection right when the answer to COMMIT would pass.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ async def kept(url: str) -> tuple[list[tuple[int, str]], dict[str, float], str]:
         data = await connection.fetchval("SELECT data FROM players WHERE id = $1", PLAYER)
     finally:
         await connection.close()
-    return keys, {player: total for player, total in standings}, data
+    return keys, dict(standings), data
 
 
 @pytest.mark.benchmark(group="chaos")

@@ -1,4 +1,4 @@
-"""Who is in the belfries: a listener in each, who writes down all that must last of it, and visitors with tokens of their own.
+"""Who is in the belfries: a listener in each, who writes down all that must last of it, and visitors with a token each.
 
 A listener opens its room and stays. A visitor comes with a new token, says something, scores, hears of both, and goes.
 """
@@ -97,7 +97,9 @@ class Crowd:
     `ids` names players; they are never the same again.
     """
 
-    def __init__(self, town: Town, random: Random, ids: Iterator[int] | None = None, *, a_second: float = 4.0) -> None:
+    def __init__(
+        self, town: Town, random: Random, ids: Iterator[int] | None = None, *, a_second: float = 4.0
+    ) -> None:
         self.listeners: list[Listener] = []
         self.visits: list[Visit] = []
         self._town = town
@@ -151,7 +153,9 @@ class Crowd:
 
     async def _come_by(self) -> None:
         while True:
-            visit = Visit(f"visitor-{next(self._ids)}", self._random.choice(self.listeners).room.id, time.monotonic())
+            visit = Visit(
+                f"visitor-{next(self._ids)}", self._random.choice(self.listeners).room.id, time.monotonic()
+            )
             self.visits.append(visit)
             task = asyncio.create_task(self._visit(visit))
             self._visiting.add(task)

@@ -146,7 +146,9 @@ class Passage:
             (client, *_), random = self._sockets, self._proxy._random
             proxy = self._proxy
             self._ways["up"] = _Way(proxy.up, random, client, server, lambda data: proxy.cuts("up", data))
-            self._ways["down"] = _Way(proxy.down, random, server, client, lambda data: proxy.cuts("down", data))
+            self._ways["down"] = _Way(
+                proxy.down, random, server, client, lambda data: proxy.cuts("down", data)
+            )
             await asyncio.gather(*(way.done for way in self._ways.values()))
         except OSError:
             self._reset = True  # one end was reset, or there is no server: so is the other
