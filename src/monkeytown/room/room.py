@@ -17,7 +17,8 @@ from monkeytown.errors import ERROR_CODES, FieldError, Refusal
 from monkeytown.game import Game
 from monkeytown.player import Player
 from monkeytown.position import Position, Reason
-from monkeytown.room.closing import ROOM_CLOSED, ROOM_FAILED, Closing
+from monkeytown.room.checkpoint import Checkpoint, bring_back, packed, restore_tables, take
+from monkeytown.room.closing import PUT_AWAY, ROOM_CLOSED, ROOM_FAILED, Closing
 from monkeytown.room.encoded import Encoded, Encoding, Reading
 from monkeytown.room.inputs import hand_over, queue_for, record
 from monkeytown.room.keeping import Keeping
@@ -34,7 +35,10 @@ __all__ = ["Room"]
 
 
 class Room:
-    """One room of a game. Its first version is committed once `on_create` has run."""
+    """One room of a game. Its first version is committed once `on_create` has run.
+
+    One that was put away (`saved`) goes on in the tick and epoch where it was; raises `SchemaError` or `WireError` if it cannot.
+    """
 
     def __init__(
         self,
@@ -45,6 +49,7 @@ class Room:
         seed: int = 0,
         max_players: int | None = None,
         stopwatch: Stopwatch | None = None,
+        saved: Checkpoint | None = None,
     ) -> None:
         self.id = room_id
         self.name = game_class.name
@@ -59,13 +64,15 @@ class Room:
         self.inputs = queue_for(self.schema)
         """Packed inputs, pushed by whoever receives them; None for a game without an `input` class."""
         tables = self.schema.build()
+        if saved is not None:
+            restore_tables(self.schema, tables, self.name, saved)
         self.tables = tuple(tables.values())
         self.has_private = any(table.has_private for table in self.tables)
         """Whether some rows have something that only their owners see."""
         self.area: Area | None = self.schema.divide(tables)
         """What its players see a part of; None if all see all."""
         self._reader = Reader(room_id, self.tables, epoch, self.area)
-        self._steps = 0
+        self._steps = 0 if saved is None else saved.steps
         self._stage = RoomStage(has_ticks=self.tick_rate > 0, leaderboard=game_class.leaderboard)
         self.notified: set[Member] = self._stage.notified
         """Who got mail since the host last cleared this."""
@@ -76,19 +83,21 @@ class Room:
         self._lap = None if stopwatch is None else stopwatch.lap
         self._rules = Rules(
             game_class,
-            stage=self._stage,
-            tables=tables,
-            players=self._seating.players,
+            self._stage,
+            tables,
+            self._seating.players,
             room_id=room_id,
             seed=seed,
             max_players=max_players,
         )
         self.keeping = Keeping(self._stage, self._rules)
         """What is to be kept of the room."""
-        if self._rules.failed is None:
+        if saved is not None:
+            bring_back(saved, self._rules, self._stage, self._seating, self._reader)
+        elif self._rules.failed is None:
             self._rules.call("on_create")
         self._settle()
-        if self.closed is None:
+        if self.closed is None and saved is None:
             self._commit()
 
     @property
@@ -351,6 +360,25 @@ class Room:
         if self._rules.failed is None:
             self._rules.call("on_dispose")
             self._settle()
+
+    def checkpoint(self, *, final: bool = False) -> bytes:
+        """The room as it is now. Raises `HookError` if its rules fail in that, which ends it, and `Refusal` if it has ended."""
+        self._still_open()
+        parts = (self.schema, self.tables, self._rules, self._stage, self._seating)
+        taken = take(*parts, position=self.position, steps=self._steps, final=final)
+        if taken is None:
+            self._settle()
+            assert self.closed is not None and self.closed.error is not None
+            raise self.closed.error
+        return packed(taken)
+
+    def put_away(self) -> bytes:
+        """The last checkpoint: nothing happens here after it, and the rules hear nothing more."""
+        self.keeping.all_left()
+        saved = self.checkpoint(final=True)
+        self.closed, self._disposed = PUT_AWAY, True
+        self._stage.timers.clear()
+        return saved
 
     def _settle(self) -> None:
         """Acts on what the rules did while a hook ran: failed, kicked, closed."""

@@ -37,10 +37,10 @@ class Rules:
     def __init__(
         self,
         game_class: type[Game],
-        *,
         stage: RoomStage,
         tables: dict[str, Table[Any]],
         players: Mapping[str, Player],
+        *,
         room_id: str,
         seed: int,
         max_players: int | None,
