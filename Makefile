@@ -1,5 +1,5 @@
 # What people type here. Everything lives in $(VENV); nothing is installed elsewhere except, by `make test` as root on
-# Debian, the chromium package.
+# Debian, the packages chromium, postgresql, nodejs and npm.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -58,12 +58,16 @@ play: $(VENV)/.play ## Serve Jungle with bots at http://127.0.0.1:8000 (GAME=, P
 chromium: $(VENV)/.dev
 	@$(BIN)/python tests/browser.py --install >/dev/null
 
+.PHONY: postgres
+postgres: $(VENV)/.dev
+	@$(BIN)/python tests/postgres.py --install >/dev/null
+
 .PHONY: test
-test: $(VENV)/.dev chromium npm ## Install what the suite needs, a browser included, and run it (ARGS= for pytest)
+test: $(VENV)/.dev chromium postgres npm ## Install what the suite needs, a browser included, and run it (ARGS= for pytest)
 	@$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: safe
-safe: $(VENV)/.dev chromium npm ## Run the suite on a build of the core with all its checks on
+safe: $(VENV)/.dev chromium postgres npm ## Run the suite on a build of the core with all its checks on
 	MONKEYTOWN_SAFE=1 $(BIN)/python setup.py -q build --build-base=build/safe-work --build-lib=build/safe
 	PYTHONPATH=$(CURDIR)/build/safe $(BIN)/python -m pytest $(ARGS)
 
@@ -121,11 +125,11 @@ npm:
 	fi
 
 .PHONY: bench
-bench: $(VENV)/.dev npm ## Measure, side by side with others; QUICK=1 takes minutes
+bench: $(VENV)/.dev postgres npm ## Measure, side by side with others; QUICK=1 takes minutes
 	$(if $(QUICK),MONKEYTOWN_BENCH_QUICK=1) $(BIN)/python -m pytest benchmarks --ignore benchmarks/chaos --benchmark-only $(ARGS)
 
 .PHONY: chaos
-chaos: $(VENV)/.dev ## Break connections of real servers, many times over, and see that nobody else notices; QUICK=1 takes minutes
+chaos: $(VENV)/.dev postgres ## Break connections of real servers, many times over, and see that nobody else notices; QUICK=1 takes minutes
 	$(if $(QUICK),MONKEYTOWN_BENCH_QUICK=1) $(BIN)/python -m pytest benchmarks/chaos --benchmark-only $(ARGS)
 
 .PHONY: bench-peers

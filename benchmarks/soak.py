@@ -20,6 +20,7 @@ from monkeytown.games.jungle import Jungle, Steer
 from monkeytown.position import Position
 from monkeytown.room.member import Member
 from monkeytown.room.room import Room
+from monkeytown.room.setup import Setup
 
 RATE = Jungle.tick_rate
 MINUTE = 60 * RATE  # ticks
@@ -39,7 +40,7 @@ class Soak:
     """One room, and players who come and go."""
 
     def __init__(self, players: int, seed: int = 1) -> None:
-        self.room = Room(Jungle, room_id="soak", seed=seed, max_players=players)
+        self.room = Room(Jungle, room_id="soak", seed=seed, setup=Setup(max_players=players))
         self.players = players
         self.random = Random(seed)
         self.joined = 0

@@ -69,22 +69,22 @@ class Postgres:
 
     def __init__(self, folder: Path, programs: Path) -> None:
         self.port = _free_port()
-        self._data = folder / "data"
+        self.data = folder / "data"
         self._log = folder / "log"
         self._programs = programs
         self._names = count(1)
         self._process: subprocess.Popen[bytes] | None = None
         self._prefix, user = _without_root(folder)
-        command = [programs / "initdb", "-D", self._data, "-U", "postgres", "-A", "trust", "--no-sync"]
+        command = [programs / "initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "--no-sync"]
         subprocess.run(
             [*self._prefix, *command, "--no-locale", "-E", "UTF8"], check=True, stdout=subprocess.DEVNULL
         )
-        rules = self._data / "pg_hba.conf"
+        rules = self.data / "pg_hba.conf"
         rules.write_text(f"host all {LOCKED} 127.0.0.1/32 scram-sha-256\n" + rules.read_text())
         if user:
             shutil.chown(rules, user)
         # Without a server, as whoever asks for one may be within an event loop.
-        single = [*self._prefix, programs / "postgres", "--single", "-D", self._data, "postgres"]
+        single = [*self._prefix, programs / "postgres", "--single", "-D", self.data, "postgres"]
         roles = f"CREATE ROLE {OWNER} LOGIN\nCREATE ROLE {LOCKED} LOGIN PASSWORD '{PASSWORD}'\n"
         subprocess.run(single, input=roles.encode(), check=True, stdout=subprocess.DEVNULL)
 
@@ -129,7 +129,7 @@ class Postgres:
     def start(self) -> None:
         """Start it and wait until it takes connections."""
         assert self._process is None
-        command = [*self._prefix, self._programs / "postgres", "-D", self._data, "-p", str(self.port)]
+        command = [*self._prefix, self._programs / "postgres", "-D", self.data, "-p", str(self.port)]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [*command, *OPTIONS],
@@ -138,11 +138,17 @@ class Postgres:
                 stdin=subprocess.DEVNULL,
                 preexec_fn=_die_with_parent,  # noqa: PLW1509 - one system call, which needs no lock
             )
+        try:
+            self._wait_until_ready(self._process)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + PATIENCE
         ready = [self._programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]
         while subprocess.run(ready, check=False).returncode:
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                self.stop()
+            if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"PostgreSQL did not start:\n{self._log.read_text()[-2000:]}")
             time.sleep(0.02)
 
@@ -161,15 +167,17 @@ class Postgres:
 
     def pause(self) -> None:
         """Freeze it with all its processes: the kernel still takes connections for it, and nobody answers."""
-        os.kill(self.pid, signal.SIGSTOP)
-        for child in self._children():
-            os.kill(child, signal.SIGSTOP)
+        self._send(signal.SIGSTOP, [self.pid])
+        self._send(signal.SIGSTOP, self._children())
 
     def resume(self) -> None:
         """Let it go on where it was."""
-        for process in (*self._children(), self.pid):
-            with suppress(ProcessLookupError):  # whoever could not be killed while it was frozen goes now
-                os.kill(process, signal.SIGCONT)
+        self._send(signal.SIGCONT, [*self._children(), self.pid])
+
+    def _send(self, number: signal.Signals, processes: list[int]) -> None:
+        for pid in processes:
+            with suppress(ProcessLookupError):  # it has just ended by itself
+                os.kill(pid, number)
 
     def _children(self) -> list[int]:
         table = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True)

@@ -48,16 +48,16 @@ def test_who_is_muted_is_not_heard_until_it_is_over(chat: Chat, clock: Clock) ->
     assert not chat.is_muted(ann)
     chat.mute(ann, 60)
     assert chat.is_muted("ann")
-    assert refused(chat, "ann") == "CHAT-001"
+    assert refused(chat, "ann") == "INPUT-006"
     assert refused(chat, "bob") is None
     chat.leave("ann")
     clock.now += 59.9
-    assert refused(chat, "ann") == "CHAT-001"  # coming back does not help
+    assert refused(chat, "ann") == "INPUT-006"  # coming back does not help
     clock.now += 0.1
     assert refused(chat, "ann") is None
     chat.mute("ann")
     clock.now += 1e9
-    assert refused(chat, "ann") == "CHAT-001"
+    assert refused(chat, "ann") == "INPUT-006"
     chat.unmute(ann)
     chat.unmute(ann)
     assert refused(chat, "ann") is None
@@ -68,11 +68,11 @@ def test_slow_mode_counts_for_each_player(chat: Chat, clock: Clock) -> None:
     assert refused(chat, "ann") is None  # it is off
     chat.slow_seconds = 5
     assert refused(chat, "ann") is None
-    assert refused(chat, "ann") == "CHAT-002"
+    assert refused(chat, "ann") == "INPUT-007"
     assert refused(chat, "bob") is None
     clock.now += 4
     chat.leave("ann")  # to come back at once does not help
-    assert refused(chat, "ann") == "CHAT-002"
+    assert refused(chat, "ann") == "INPUT-007"
     clock.now += 1
     chat.leave("bob")
     assert refused(chat, "ann") is None

@@ -23,7 +23,7 @@ def test_values_that_do_not_fit_are_value_errors() -> None:
 
 @pytest.mark.parametrize("code", ERROR_CODES)
 def test_codes_have_the_platforms_form_and_a_sentence(code: str) -> None:
-    assert re.fullmatch(r"(AUTH|GAME|WS|INPUT|SYS)-\d{3}", code)
+    assert re.fullmatch(r"(AUTH|CHAT|GAME|REST|WS|INPUT|SYS)-\d{3}", code)
     assert ERROR_CODES[code].endswith(".")
 
 

@@ -59,9 +59,9 @@ class Chat:
         """Somebody wants to speak. Raises `Refusal` if they may not."""
         now = self._now()
         if self.is_muted(player_id):
-            raise Refusal(code="CHAT-001")
+            raise Refusal(code="INPUT-006")
         if now - self._spoke.get(player_id, -inf) < self.slow_seconds:
-            raise Refusal(f"One message each {self.slow_seconds:g} seconds: slow mode is on.", "CHAT-002")
+            raise Refusal(f"One message each {self.slow_seconds:g} seconds: slow mode is on.", "INPUT-007")
         if self.slow_seconds:
             self._spoke[player_id] = now
 

@@ -88,6 +88,10 @@ class Game:
     """The room's dice. The same seed and the same inputs give the same game: use no others."""
     room_id: str
     """Names this room on the server."""
+    mode: str
+    """What kind of game was asked for when the room was opened; empty if nobody said."""
+    options: dict[str, Any]
+    """What else was asked for: whatever the client put in, short text, numbers and truths under short names."""
     time: float = 0.0
     """Seconds of game time since the room began."""
     tick: int = 0
@@ -122,7 +126,10 @@ class Game:
         return None
 
     def on_create(self) -> None:
-        """The room begins: spawn what is there before anybody comes."""
+        """The room begins: spawn what is there before anybody comes.
+
+        Raise `Refusal` if there can be no such room, as for an option that makes no sense.
+        """
 
     def on_join(self, player: Player, /) -> None:
         """A player has come and is in `self.players`. Raise `Refusal` to turn them away."""

@@ -16,6 +16,7 @@ Knows the room and the client's mirror of it; must not know connections or serve
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -29,6 +30,7 @@ from monkeytown.room.cursor import Cursor
 from monkeytown.room.delayed import Delayed
 from monkeytown.room.member import Member
 from monkeytown.room.room import Room
+from monkeytown.room.setup import Setup
 
 __all__ = ["Received", "TestedPlayer", "TestedRoom", "play"]
 
@@ -40,9 +42,16 @@ class Received(NamedTuple):
     data: Any
 
 
-def play(game_class: type[Game], *, seed: int = 0, max_players: int | None = None) -> TestedRoom:
-    """A room of a game, to be used in a `with` block."""
-    return TestedRoom(game_class, seed=seed, max_players=max_players)
+def play(
+    game_class: type[Game],
+    *,
+    seed: int = 0,
+    max_players: int | None = None,
+    mode: str = "",
+    options: Mapping[str, Any] | None = None,
+) -> TestedRoom:
+    """A room of a game, to be used in a `with` block. Raises `Refusal` if its rules do not want one like this."""
+    return TestedRoom(game_class, seed, Setup(max_players, mode, options=options or {}))
 
 
 class TestedRoom:
@@ -50,8 +59,8 @@ class TestedRoom:
 
     __test__ = False
 
-    def __init__(self, game_class: type[Game], *, seed: int, max_players: int | None) -> None:
-        self.room = Room(game_class, room_id="test", seed=seed, max_players=max_players)
+    def __init__(self, game_class: type[Game], seed: int, setup: Setup) -> None:
+        self.room = Room(game_class, room_id="test", seed=seed, setup=setup)
         self.players: list[TestedPlayer] = []
         """Who is in the room."""
         self._joined = 0

@@ -14,8 +14,12 @@ TIMEOUT = 60
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """This process's environment without settings of Monkeytown, and then `variables`."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("MONKEYTOWN_")}
+    """This process's environment without settings of Monkeytown but the test's own data folder, and then `variables`."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("MONKEYTOWN_") or name == "MONKEYTOWN_DATA_FOLDER"
+    }
     return {**kept, "PYTHONUNBUFFERED": "1", **variables}
 
 

@@ -150,7 +150,7 @@ async def test_a_full_room_opens_the_next(server: Serve):
         here, there = await ada.join("diaries"), await bo.join("diaries")
         assert here.id != there.id
         there.leave()
-        with pytest.raises(Refusal, match="GAME-002"):
+        with pytest.raises(Refusal, match="GAME-001"):
             await bo.join(here.id)
         assert (await bo.join("diaries")).id != here.id
 

@@ -142,6 +142,18 @@ def test_a_game_without_an_input_class_is_sent_maps_that_are_kept():
     assert server.sent == []
 
 
+def test_the_last_lines_of_chat_are_there():
+    server = Server()
+    room = server.room()
+    assert room.chat_lines == []
+    tell(room, "game_event", GameEvent("chat_history", [{"text": "before"}]))
+    for number in range(60):
+        tell(room, "game_event", GameEvent("chat", {"text": str(number)}))
+    assert [line["text"] for line in room.chat_lines] == [str(number) for number in range(10, 60)]
+    tell(room, "game_event", GameEvent("chat_history", [{"text": "anew"}]))
+    assert [line["text"] for line in room.chat_lines] == ["anew"]
+
+
 def test_chat_and_leaving():
     server = Server()
     room = server.room()

@@ -11,6 +11,7 @@ from monkeytown._core.inputs import Queue
 from monkeytown.room.inputs import INPUTS_PER_TICK, hand_over, queue_for, record
 from monkeytown.room.rules import Rules
 from monkeytown.room.seating import Seating
+from monkeytown.room.setup import Setup
 from monkeytown.room.stage import RoomStage
 from monkeytown.schema import Schema
 
@@ -34,7 +35,7 @@ class Stage:
             players=self.seating.players,
             room_id="r",
             seed=0,
-            max_players=None,
+            setup=Setup(),
         )
         self.rules.call("on_create")
         self.members = [self.seating.seat(name, name) for name in ("Ada", "Bob")]

@@ -182,8 +182,8 @@ class TestChat:
             bob.chat("one")
             bob.chat("two")
             room.step()
-            assert [error.code for error in ann.errors] == ["CHAT-001"]
-            assert [error.code for error in bob.errors] == ["CHAT-002"]
+            assert [error.code for error in ann.errors] == ["INPUT-006"]
+            assert [error.code for error in bob.errors] == ["INPUT-007"]
             room.run(seconds=10)
             bob.chat("three")
             assert [line["text"] for line in room.game.chat.lines] == ["one", "three"]

@@ -15,6 +15,7 @@ from monkeytown.position import Position, Reason
 from monkeytown.room.closing import ROOM_CLOSED, ROOM_FAILED
 from monkeytown.room.inputs import INPUTS_PER_TICK
 from monkeytown.room.room import Room
+from monkeytown.room.setup import Setup
 
 from .pond import Frog, Hop, Pond, Shoal, Wall, a_room, errors, game_events, joined, told
 
@@ -87,6 +88,21 @@ class TestTheTick:
         assert room.game.calls == ["create"]
         assert room.position == Position(4, 1)
         assert (room.epoch, room.tick, room.name, room.id) == (4, 1, "pond", "room-1")
+
+    def test_the_rules_know_what_was_wanted_of_the_room(self) -> None:
+        wanted = {"map": "lava"}
+        game = a_room(Pond, setup=Setup(mode="duel", options=wanted)).game
+        game.options["map"] = "ice"
+        assert (game.mode, game.options, wanted) == ("duel", {"map": "ice"}, {"map": "lava"})
+        assert (a_room(Pond).game.mode, a_room(Pond).game.options) == ("", {})
+
+    def test_the_rules_may_want_no_such_room(self) -> None:
+        class Still(Pond):
+            def on_create(self) -> None:
+                raise Refusal("No such map.", "GAME-101")
+
+        with pytest.raises(Refusal, match="GAME-101: No such map"):
+            a_room(Still)
 
     def test_each_step_is_one_tick_of_fixed_length(self) -> None:
         room = a_room(Pond)
@@ -359,7 +375,7 @@ class TestSeats:
         assert len(room.game.frogs) == 1
 
     def test_a_full_room_takes_nobody(self) -> None:
-        room = a_room(Pond, max_players=2)
+        room = a_room(Pond, setup=Setup(max_players=2))
         assert not room.is_full
         joined(room, "Ada", "Bob")
         assert room.is_full
@@ -373,7 +389,7 @@ class TestSeats:
             max_players = 2
 
         assert a_room(Duel).game.max_players == 2
-        assert a_room(Duel, max_players=5).game.max_players == 5
+        assert a_room(Duel, setup=Setup(max_players=5)).game.max_players == 5
 
     def test_a_full_table_is_a_full_room(self) -> None:
         class Puddle(Pond):
@@ -697,7 +713,7 @@ class TestTheEnd:
     )
     def test_each_hook_is_named(self, hook: str) -> None:
         def fail(*arguments: Any) -> None:
-            raise Refusal("nobody asked") if hook != "on_input" else ValueError(hook)
+            raise ValueError(hook) if hook in ("on_create", "on_input") else Refusal("nobody asked")
 
         class Failing(Pond):
             def on_create(self) -> None:

@@ -157,6 +157,16 @@ describe("a room", () => {
         assert.deepEqual([...room.players.keys()], ["p1"]);
     });
 
+    test("has what was said last, also before this player came", async () => {
+        const { socket, room } = await joined(network);
+        assert.deepEqual(room.chatLines, []);
+        socket.say(0x47, { event: "chat_history", data: [{ text: "before" }] });
+        assert.deepEqual(room.chatLines, [{ text: "before" }]);
+        for (let number = 0; number < 60; number++) socket.say(0x47, { event: "chat", data: { text: String(number) } });
+        assert.equal(room.chatLines.length, 50);
+        assert.deepEqual([room.chatLines[0].text, room.chatLines[49].text], ["10", "59"]);
+    });
+
     test("tells its tables' listeners once a state, and those of before at once", async () => {
         const { socket, room, server } = await joined(network);
         const { monkeys } = room.tables;

@@ -1,18 +1,24 @@
-"""`monkeytown db`: the tables of the database, looked at and brought up to date. Knows the settings that name it."""
+"""`monkeytown db`: the tables of the database, brought up to date; what is in them of a player, handed out or erased.
+
+Knows the settings that name it.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import click
 
 from monkeytown.cli.settings import read_settings
-from monkeytown.errors import StartError, StoreDown
+from monkeytown.errors import RecordRefused, StartError, StoreDown
 from monkeytown.stores import migrations
 from monkeytown.stores.address import database_at
 from monkeytown.stores.database import Database
+from monkeytown.stores.store import Store
 
 __all__ = ["db"]
 
@@ -35,6 +41,37 @@ def status() -> None:
     """Print which schema the database has and which one is needed; exits with 1 if it has another one."""
     if not asyncio.run(_status()):
         raise SystemExit(EXIT_OUT_OF_DATE)
+
+
+@db.command()
+@click.argument("player")
+def export(player: str) -> None:
+    """Print all that is stored of PLAYER, an id, as JSON."""
+    click.echo(json.dumps(asyncio.run(_export(player)), indent=2, ensure_ascii=False))
+
+
+@db.command()
+@click.argument("player")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def erase(player: str, yes: bool) -> None:
+    """Forget PLAYER, an id, for good: name, document, scores, what was said. Nothing that still comes in brings it back."""
+    if not yes:
+        click.confirm(f"Forget {player} for good?", abort=True)
+    asyncio.run(_erase(player))
+
+
+async def _export(player: str) -> dict[str, object]:
+    async with _store() as store:
+        exported = await store.export(player)
+        if not exported:
+            raise StartError(f"nothing is stored of {player}")
+        return exported
+
+
+async def _erase(player: str) -> None:
+    async with _store() as store:
+        await store.erase(player, time.time())
+        click.echo(f"{player} is forgotten")
 
 
 async def _upgrade() -> None:
@@ -61,7 +98,15 @@ async def _database() -> AsyncIterator[Database]:
     try:
         await database.open()
         yield database
-    except StoreDown as error:
+    except (StoreDown, RecordRefused) as error:
         raise StartError(str(error)) from error
     finally:
         await database.close()
+
+
+@asynccontextmanager
+async def _store() -> AsyncIterator[Store]:
+    """The store over it, whose tables must be those that are known here."""
+    async with _database() as database:
+        await migrations.check(database)
+        yield Store(database)

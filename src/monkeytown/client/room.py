@@ -45,6 +45,7 @@ class Voice(NamedTuple):
     surely: Say
 
 
+LINES_KEPT = 50  # of chat
 BUILT_IN = frozenset(
     {
         "state",
@@ -99,6 +100,8 @@ class Room(Emitter):
     def enter(self) -> None:
         """Begin anew with who is there, and with the count of inputs."""
         self.players: dict[str, Player] = {}
+        self.chat_lines: list[dict[str, Any]] = []
+        """What was said last, also before the player came; oldest first."""
         self.inputs_sent = 0
         self.input_seen = 0
 
@@ -204,6 +207,10 @@ class Room(Emitter):
             self._own = None if entity is None else (entity.table, entity.id)
 
     def _receive_event(self, event: GameEvent) -> None:
+        if event.event == "chat_history" and isinstance(event.data, list):
+            self.chat_lines = event.data
+        elif event.event == "chat":
+            self.chat_lines = [*self.chat_lines, event.data][-LINES_KEPT:]
         self.emit("event", {"event": event.event, "data": event.data})
         if event.event == "chat" or event.event not in BUILT_IN:
             self.emit(event.event, event.data)

@@ -27,6 +27,7 @@ from monkeytown.room.private import Private, private_part
 from monkeytown.room.reading import Reader
 from monkeytown.room.rules import Rules
 from monkeytown.room.seating import Seating
+from monkeytown.room.setup import AS_EVER, Setup
 from monkeytown.room.stage import RoomStage
 from monkeytown.room.view import EVERYTHING, View
 from monkeytown.schema import Schema
@@ -47,7 +48,7 @@ class Room:
         room_id: str,
         epoch: int = 1,
         seed: int = 0,
-        max_players: int | None = None,
+        setup: Setup = AS_EVER,
         stopwatch: Stopwatch | None = None,
         saved: Checkpoint | None = None,
     ) -> None:
@@ -88,7 +89,7 @@ class Room:
             self._seating.players,
             room_id=room_id,
             seed=seed,
-            max_players=max_players,
+            setup=setup,
         )
         self.keeping = Keeping(self._stage, self._rules)
         """What is to be kept of the room."""
@@ -218,8 +219,7 @@ class Room:
 
     def leave(self, player_id: str) -> None:
         """A player is gone. Nothing happens if they already were."""
-        member = self.members.get(player_id)
-        if member is not None:
+        if (member := self.members.get(player_id)) is not None:
             self._remove(member)
             self._settle()
 

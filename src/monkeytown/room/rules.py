@@ -17,6 +17,7 @@ from monkeytown.game import Game
 from monkeytown.player import Player, Players
 from monkeytown.room.hooks import hook_error
 from monkeytown.room.member import Member
+from monkeytown.room.setup import Setup
 from monkeytown.room.stage import RoomStage
 
 __all__ = ["Rules"]
@@ -24,11 +25,8 @@ __all__ = ["Rules"]
 # A game's own exit() must not end the server either.
 CAUGHT = (Exception, SystemExit)
 
-_REFUSING = (
-    "on_join",
-    "on_message",
-    "on_chat",
-)  # hooks that answer one player, who can be told; so does on_input
+# Hooks that answer one player, who can be told; so does on_input. Of on_create it is whoever asked for the room.
+_REFUSING = ("on_create", "on_join", "on_message", "on_chat")
 
 
 class Rules:
@@ -43,7 +41,7 @@ class Rules:
         *,
         room_id: str,
         seed: int,
-        max_players: int | None,
+        setup: Setup,
     ) -> None:
         self.failed: HookError | None = None
         self._stage = stage
@@ -56,9 +54,11 @@ class Rules:
         game.random = Random(seed)
         game.room_id = room_id
         game.tick = 1
+        game.mode = setup.mode
+        game.options = dict(setup.options)
+        if setup.max_players is not None:
+            game.max_players = setup.max_players
         self.chat = game.chat = Chat(game_class.chat_history, lambda: stage.timers.now)
-        if max_players is not None:
-            game.max_players = max_players
         self.takes_batches = game_class.on_inputs is not Game.on_inputs
         """Whether inputs go to `on_inputs`."""
         self.call("__init__")

@@ -19,6 +19,7 @@ from monkeytown.game import Game
 from monkeytown.room.ledger import Entry, Kind
 from monkeytown.room.room import Room
 from monkeytown.runtime.hosted import Audience, HostedRoom
+from monkeytown.runtime.listing import Listing, Waiting
 from monkeytown.runtime.matchmaking import choose
 from monkeytown.runtime.metrics import Metrics
 from monkeytown.runtime.ticker import Ticker
@@ -43,12 +44,15 @@ class Host:
         make_audiences: Callable[[Room], list[Audience]] = lambda room: [],
         keep: Callable[[Room, list[Entry]], None] = lambda room, entries: None,
         max_players: int | None = None,
+        max_rooms: int = 0,
         empty_seconds: float = 10.0,
         now: Callable[[], float] = time.monotonic,
         call_later: Callable[[float, Callable[[], None]], asyncio.TimerHandle] | None = None,
     ) -> None:
         self.games = {game.name: game for game in games}
         self.rooms: dict[str, HostedRoom] = {}
+        self.waiting: Waiting[HostedRoom] = Waiting()
+        """Those that look for players."""
         self.ticker = ticker
         self.metrics: Metrics = ticker.metrics
         self.now = now
@@ -56,14 +60,20 @@ class Host:
         """Takes what must last of a room."""
         self._make_audiences = make_audiences
         self._max_players = max_players
+        self._max_rooms = max_rooms
+        self._opened = 0
         self._empty_seconds = empty_seconds
         self._call_later = call_later
         self._to_document: Iterator[HostedRoom] = iter(())
         self._swept = now()
 
-    def find_seat(self, game_id: str) -> HostedRoom:
-        """The room that a `gameId` means; a new one if it is a game's name and no room has a seat. Raises `Refusal`."""
-        return choose(game_id, self.games, self.rooms, self.open_room)
+    def find_seat(self, game_id: str, player_id: str) -> HostedRoom:
+        """The room that a `gameId` means to a player; a new one if it is a game's name and none has a seat.
+
+        Raises `Refusal`.
+        """
+        waiting = self.waiting.of(game_id, "") if game_id in self.games else None
+        return choose(game_id, player_id, rooms=self.rooms, waiting=waiting, open_room=self.open_room)
 
     def seat_of(self, session: Session, game_id: str) -> HostedRoom | None:
         """The room that a `gameId` means to a player who has a seat there."""
@@ -73,31 +83,50 @@ class Host:
                     return hosted
         return None
 
-    def open_room(self, game_name: str) -> HostedRoom:
-        """A new room. Its id cannot be guessed; its dice are nobody's."""
+    def most_players(self, game_name: str) -> int:
+        """How many may be in a room of a game, unless whoever opens it wants it smaller; 0: any number."""
+        return self._max_players or self.games[game_name].max_players
+
+    def open_room(self, game_name: str, listing: Listing | None = None) -> HostedRoom:
+        """A new room. Its id cannot be guessed; its dice are nobody's.
+
+        Raises `Refusal`: there are too many, or its rules do not want it or have failed.
+        """
+        if 0 < self._max_rooms <= len(self.rooms):
+            raise Refusal(code="GAME-008")
+        listing = listing or Listing()
+        setup = listing.setup
+        if setup.max_players is None:
+            setup = setup._replace(max_players=self._max_players)
         stopwatch = Stopwatch(self.metrics.games[game_name].timing, self.ticker.course)
         room = Room(
             self.games[game_name],
             room_id=secrets.token_urlsafe(16),
             seed=secrets.randbits(64),
-            max_players=self._max_players,
+            setup=setup,
             stopwatch=stopwatch,
         )
         self.metrics.games[game_name].rooms_opened += 1
-        room.keeping.ledger.note(Kind.OPENED, game=game_name, mode="", private=False)
-        hosted = HostedRoom(self, room, stopwatch)
+        self._opened += 1
+        listing.number, listing.opened = self._opened, time.time()
+        room.keeping.ledger.note(Kind.OPENED, game=game_name, mode=setup.mode, private=setup.private)
+        hosted = HostedRoom(self, room, stopwatch, listing)
         if room.closed is not None:
             raise Refusal(code="GAME-005")
         hosted.audiences = self._make_audiences(room)
         self.rooms[room.id] = hosted
+        self.waiting.add(hosted, self.now())
         return hosted
 
     def sweep(self, now: float) -> None:
         """Ends rooms that have been empty for long enough; to be called now and then."""
         self._note_documents(now)
         for hosted in list(self.rooms.values()):
-            if hosted.empty_since is not None and now - hosted.empty_since >= self._empty_seconds:
+            empty = hosted.empty_since is not None and now - hosted.empty_since >= self._empty_seconds
+            if empty and not hosted.seats.reserved(now):
                 hosted.dispose()
+            else:
+                self.waiting.add(hosted, now)  # the rules may have made room
 
     def _note_documents(self, now: float) -> None:
         """Of a few rooms at a time: a sweep must not hold up a tick."""
@@ -112,6 +141,7 @@ class Host:
     def forget(self, hosted: HostedRoom) -> None:
         """The room has ended."""
         self.rooms.pop(hosted.room.id, None)
+        self.waiting.remove(hosted)
         self.metrics.games[hosted.game_name].rooms_ended += 1
 
     def call_later(self, seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:

@@ -7,6 +7,7 @@ audiences that there is something new.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
@@ -18,7 +19,9 @@ from monkeytown.protocol.codec import BINARY
 from monkeytown.room.member import Member
 from monkeytown.room.room import Room
 from monkeytown.room.view import EVERYTHING
+from monkeytown.runtime.listing import Listing
 from monkeytown.runtime.metrics import Traffic
+from monkeytown.runtime.seats import Seats
 from monkeytown.runtime.ticker import Beat
 
 if TYPE_CHECKING:
@@ -50,8 +53,10 @@ class Audience(Protocol):
 class HostedRoom:
     """One room in time, with those who sit in it."""
 
-    def __init__(self, host: Host, room: Room, stopwatch: Stopwatch) -> None:
+    def __init__(self, host: Host, room: Room, stopwatch: Stopwatch, listing: Listing) -> None:
         self.room = room
+        self.listing = listing
+        self.seats = Seats(room.members)
         self.audiences: list[Audience] = []
         self.sessions: dict[str, Session] = {}
         """By player id."""
@@ -80,8 +85,14 @@ class HostedRoom:
         return self.room.name
 
     @property
-    def has_seat(self) -> bool:
-        return self.room.closed is None and not self.room.is_full
+    def is_full(self) -> bool:
+        """Whether nobody else can sit down; seats that are only reserved count as free."""
+        return self.room.closed is not None or self.room.is_full
+
+    def has_seats_for(self, players: Collection[str]) -> bool:
+        """Whether all of these can sit down."""
+        limit = self.room.game.max_players
+        return self.room.closed is None and self.seats.has_for(players, limit, self._host.now())
 
     def schema(self, member: Member) -> bytes:
         """The `schema` message of the binary encoding: the same for all who see the room in the same way."""
@@ -107,6 +118,7 @@ class HostedRoom:
             self._settle()
             raise
         self.sessions[session.id] = session
+        self.seats.sit(session.id)
         self.empty_since = None
         self._metrics.joins += 1
         return self.room.members[session.id]
@@ -140,8 +152,7 @@ class HostedRoom:
             return
         self.advance()
         self.room.leave(session.id)
-        if not self.sessions:
-            self.empty_since = self._host.now()
+        self._vacated()
         self.disturbed()
 
     def note_documents(self) -> None:
@@ -295,8 +306,13 @@ class HostedRoom:
         session = self.sessions.pop(player_id, None)
         if session is not None:
             session.dismiss(code, reason)
+        self._vacated()
+
+    def _vacated(self) -> None:
+        """Somebody's seat is free."""
         if not self.sessions:
             self.empty_since = self._host.now()
+        self._host.waiting.add(self, self._host.now())
 
     def dispose(self) -> None:
         """Ends the room, if it has not ended yet."""

@@ -93,6 +93,34 @@ class Limits(BaseModel):
         description="Connections from one address at most, and seats kept for it; 0: any number."
         " Off on loopback in development.",
     )
+    max_rooms: int = Field(
+        default=10_000,
+        ge=0,
+        description="Rooms that are open at once on this instance, at most; 0: any number.",
+    )
+    reserved_seconds: float = Field(
+        default=15, gt=0, description="How long a seat that was reserved over HTTP waits for its player."
+    )
+    requests_per_second: float = Field(
+        default=10,
+        gt=0,
+        description="HTTP requests a second of one player, or of one address without a token.",
+    )
+    requests_burst: int = Field(default=50, ge=1, description="HTTP requests that may come at once.")
+    guests_per_minute: float = Field(
+        default=60,
+        gt=0,
+        description="Guests a minute who get their tokens from one address; as many at once. Off on loopback in development.",
+    )
+    rooms_per_hour: float = Field(
+        default=5, gt=0, description="Rooms an hour that one player may open over HTTP; as many at once."
+    )
+    match_window: float = Field(
+        default=100, ge=0, description="How far apart the ranks of players may be who are matched at once."
+    )
+    match_widening: float = Field(
+        default=20, ge=0, description="How much farther for each second that a room has waited for players."
+    )
 
 
 class TokenBucket:
@@ -115,6 +143,11 @@ class TokenBucket:
             self._credit -= 1
             self._level += 1
         return self._level >= 0
+
+    def wait(self, now: float) -> float:
+        """Seconds until one more is within the rate; 0 if it is. Counts nothing."""
+        level = min(self._burst, self._level + (now - self._at) * self._rate)
+        return max(0.0, (1 - level) / self._rate)
 
     def make_up_for(self, seconds: float, most: float) -> None:
         """In so much time nothing could be counted: what the rate allows in it may come at once, `most` at most."""

@@ -1,41 +1,47 @@
-"""Which room a `gameId` means: a game's name is the first of its rooms with a seat, or a new one; anything else a room's id.
+"""Which room a `gameId` means: a game's name is the public room that has waited longest for players, or a new one; anything
+else a room's id.
 
 Knows rooms by name, id and seats, and how to ask for another; not how rooms run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Protocol, TypeVar
 
 from monkeytown.errors import Refusal
 
-__all__ = ["Seats", "choose"]
+__all__ = ["choose"]
 
 
-class Seats(Protocol):
+class Seated(Protocol):
     """What is asked of a room."""
 
-    @property
-    def game_name(self) -> str: ...
-
-    @property
-    def has_seat(self) -> bool: ...
+    def has_seats_for(self, players: Collection[str]) -> bool: ...
 
 
-R = TypeVar("R", bound=Seats)
+R = TypeVar("R", bound=Seated)
 
 
-def choose(game_id: str, games: Iterable[str], rooms: Mapping[str, R], open_room: Callable[[str], R]) -> R:
-    """The room to join. Raises `Refusal`: there is no such game or room, or the room that was named is full."""
-    if game_id in games:
-        for room in rooms.values():
-            if room.game_name == game_id and room.has_seat:
+def choose(
+    game_id: str,
+    player_id: str,
+    *,
+    rooms: Mapping[str, R],
+    waiting: Iterable[R] | None,
+    open_room: Callable[[str], R],
+) -> R:
+    """The room to join. `waiting` are the public rooms of the game of that name; None if there is no such game.
+
+    Raises `Refusal`: there is no such game or room. A room that is full is none, so that nobody finds out which ids there
+    are by trying.
+    """
+    if waiting is not None:
+        for room in waiting:
+            if room.has_seats_for((player_id,)):
                 return room
         return open_room(game_id)
     named = rooms.get(game_id)
-    if named is None:
+    if named is None or not named.has_seats_for((player_id,)):
         raise Refusal(code="GAME-001")
-    if not named.has_seat:
-        raise Refusal(code="GAME-002")
     return named

@@ -117,8 +117,13 @@ class Session:
             raise Refusal(code="GAME-004")
         self._sessions.admit_guest(self)
         host = self._sessions.host
-        hosted = host.seat_of(self, game_id) or host.find_seat(game_id)
-        member = hosted.join(self)
+        hosted = host.seat_of(self, game_id) or host.find_seat(game_id, self.id)
+        try:
+            member = hosted.join(self)
+        except Refusal as refusal:
+            if refusal.code == "GAME-002" and game_id == hosted.room.id:
+                raise Refusal(code="GAME-001") from refusal  # as for a room that was full before
+            raise
         self.hosted = hosted
         self._requests.joined(hosted.room.tick_rate)
         if self._welcomed is None:

@@ -48,6 +48,7 @@ from monkeytown.server.http import guarded, guarded_websocket
 from monkeytown.server.logs import configure
 from monkeytown.server.metrics import MetricsPage, ServerCollector
 from monkeytown.server.poll import PollEndpoint
+from monkeytown.server.rest.app import Rest
 from monkeytown.server.settings import MIN_SECRET_BYTES, Settings
 from monkeytown.server.tokens import KeyFile, Tokens
 
@@ -235,6 +236,7 @@ class _Instance:
             make_audiences=audiences,
             keep=archive.keep,
             max_players=settings.max_players or None,
+            max_rooms=settings.max_rooms,
             empty_seconds=settings.empty_room_seconds,
         )
         self.origins = Origins(settings.origins, loopback=settings.on_loopback)
@@ -315,7 +317,16 @@ async def _build(
         token=settings.metrics_token.get_secret_value(),
         is_open=settings.on_loopback,
     )
-    app: ASGIApp = application(games, instance.health, [*page.routes, *routes])
+    rest = Rest(
+        instance.host,
+        instance.auth,
+        None if instance.archive.store is None else instance.archive.reachable,
+        settings,
+        origins=instance.origins,
+        free_loopback=settings.on_loopback,
+        admin_token=settings.admin_token.get_secret_value(),
+    )
+    app: ASGIApp = application(games, instance.health, [*page.routes, rest.route, *routes])
     app = PollEndpoint(app, instance.polls, instance.origins)
     if instance.events is not None:
         app = _with_socketio(app, instance.events, instance.origins)

@@ -119,6 +119,10 @@ class Settings(BaseSettings, Limits):
         default=SecretStr(""),
         description="What whoever reads /metrics must know, 32 bytes or more; without it, loopback only has /metrics.",
     )
+    admin_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="What whoever bans players must know, 32 bytes or more; without it nobody can.",
+    )
     tls_certificate: str = Field(
         default="", description="File with the certificate chain, to serve TLS without a proxy."
     )
@@ -197,6 +201,10 @@ class Settings(BaseSettings, Limits):
         if self.jwt_keys and not (self.jwt_issuer and self.jwt_audience):
             raise StartError(
                 "MONKEYTOWN_JWT_KEYS needs MONKEYTOWN_JWT_ISSUER and MONKEYTOWN_JWT_AUDIENCE as well"
+            )
+        if 0 < len(self.admin_token.get_secret_value().encode()) < MIN_SECRET_BYTES:
+            raise StartError(
+                f"MONKEYTOWN_ADMIN_TOKEN has {MIN_SECRET_BYTES} bytes or more: monkeytown secret makes one"
             )
         token = self.metrics_token.get_secret_value().encode()
         if not self.on_loopback and 0 < len(token) < MIN_SECRET_BYTES:

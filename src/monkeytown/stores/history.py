@@ -35,12 +35,15 @@ ONE_GAME = select(GAMES, ("room = ?",), "")
 PARTICIPANTS = """
     SELECT p.player, coalesce(k.name, ''), p.joined, p.left_at
     FROM participants p LEFT JOIN players k ON k.id = p.player
-    WHERE p.room = $1 ORDER BY p.joined, p.player
+    WHERE p.room = $1 AND (p.joined, p.player) > ($3, $4) ORDER BY p.joined, p.player LIMIT $2
 """
+ONE_OF_THEM = "SELECT 1 FROM participants WHERE room = $1 AND player = $2"
 
 # A reader without a position begins beyond the last record there can be, or before the first.
 END = (2**63 - 1, 2**63 - 1)
 BEGINNING = (-(2**63), -(2**63))
+FIRST = (float("-inf"), "")
+ALL = 2**63 - 1
 CHAT = """
     SELECT epoch, sequence, time, player, name, text FROM chat
     WHERE room = $1 AND (epoch, sequence) < ($3, $4) ORDER BY epoch DESC, sequence DESC LIMIT $2
@@ -85,9 +88,19 @@ class History(Base):
         rows = await self._fetch(ONE_GAME, text(room))
         return _game(rows[0]) if rows else None
 
-    async def participants(self, room: str) -> list[Participant]:
-        """Everybody who has had a seat, in the order in which they came."""
-        return [Participant(*row) for row in await self._fetch(PARTICIPANTS, text(room))]
+    async def participants(
+        self, room: str, *, limit: int = ALL, after: tuple[float, str] | None = None
+    ) -> list[Participant]:
+        """Who has had a seat, in the order in which they came. `after` is `(joined, player)` of the last one of the page
+        before.
+        """
+        joined, player = after or FIRST
+        rows = await self._fetch(PARTICIPANTS, text(room), limit, joined, text(player))
+        return [Participant(*row) for row in rows]
+
+    async def took_part(self, room: str, player: str) -> bool:
+        """Whether a player has had a seat."""
+        return bool(await self._fetch(ONE_OF_THEM, text(room), text(player)))
 
     async def chat(self, room: str, *, limit: int, before: tuple[int, int] | None = None) -> list[ChatLine]:
         """What was said, newest first. `before` is `(epoch, sequence)` of the last line of the page before."""

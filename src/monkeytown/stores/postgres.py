@@ -42,7 +42,7 @@ PREPARE = """
 """
 TAKE_LONGER = "SELECT set_config('statement_timeout', $1, true)"
 
-# User and password, host and port, name, options. A password with an @ or a slash in it makes this no address.
+# User and password, host and port, name, options. With another @ or a slash in the password, nobody knows where that ends.
 _ADDRESS = re.compile(r"\w+://(?:[^@/?#]*@)?([^@/?#]*)(/[^@?#]*)?(?:\?[^@#]*)?")
 
 T = TypeVar("T")
@@ -206,10 +206,8 @@ class PostgreSQL:
     def _cannot_connect(self, error: Exception) -> StoreDown:
         self._forget()
         if isinstance(error, ValueError) and not isinstance(error, OSError):
-            # What is wrong is not said: it may be a part of the password.
-            return Forbidden(
-                f"{self.place}: the address cannot be read; in user and password, write what is not a letter or digit as %XX"
-            )
+            # Why is not said: it may repeat a part of a password.
+            return Forbidden(f"{self.place}: the address cannot be read")
         code = str(getattr(error, "sqlstate", None) or "")
         if code.startswith(NOT_ALLOWED) or isinstance(error, SSLCertVerificationError | PermissionError):
             return Forbidden(f"{self.place}: {_words(error)}")
@@ -269,9 +267,14 @@ def _milliseconds(seconds: float) -> str:
 
 
 def _place(url: str) -> str:
-    """The address without user, password and options: all that is sure not to have a part of the password in it."""
+    """The address without user, password and options. Raises `StartError`, which does not repeat it."""
     parts = _ADDRESS.fullmatch(url)
-    return f"postgresql://{parts[1]}{parts[2] or ''}" if parts else "postgresql://"
+    if parts is None:
+        raise StartError(
+            "the address of the database cannot be read; in user, password and options, what is not a letter or a digit"
+            " is written as %XX"
+        )
+    return f"postgresql://{parts[1]}{parts[2] or ''}"
 
 
 def _words(error: Exception) -> str:

@@ -92,6 +92,8 @@ class SQLite:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             if writing:
+                # What is erased is overwritten, not only let go of.
+                connection.execute("PRAGMA secure_delete = ON")
                 # Takes the lock and gives it back: a file that cannot be written to is told of now.
                 connection.execute("BEGIN IMMEDIATE")
                 connection.execute("ROLLBACK")

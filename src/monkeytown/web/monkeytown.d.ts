@@ -126,6 +126,8 @@ export class Room<T extends TableFields = any> {
     readonly tables: { readonly [N in keyof T]: Table<T[N]> };
     /** Everybody in the room, this player included, by id; while the connection is lost, those of before. */
     readonly players: ReadonlyMap<string, Player>;
+    /** What was said last, also before this player came; oldest first. Texts are as they were written: show them as text. */
+    readonly chatLines: readonly ChatLine[];
     /** This player's own entity, or null. */
     readonly entity: Row<any> | null;
     /** The number of the newest input that the rules have seen (see {@link Room.input}). */
@@ -218,12 +220,20 @@ export interface Prediction<S extends object = any> {
     };
 }
 
+export interface ChatLine {
+    playerId: string;
+    name: string;
+    text: string;
+}
+
 export interface RoomEvents {
     /** A state was applied; the tables are new. */
     state: { tick: number; snapshot: boolean; bytes: number };
     /** This player's own entity is another one now, or none. It follows the first state, and the state that shows the new one. */
     entity: Row<any> | null;
-    chat: { playerId: string; name: string; text: string };
+    chat: ChatLine;
+    /** What was said before this player came. It is there before `join` has ended: see `chatLines`. */
+    chat_history: ChatLine[];
     playerJoined: Player;
     playerLeft: Player;
     /** Every event that the game sends, whatever its name. */

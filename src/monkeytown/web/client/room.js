@@ -28,6 +28,9 @@ const BUILT_IN = new Set([
     "close",
 ]);
 
+/** Of chat. */
+const LINES_KEPT = 50;
+
 export class Room extends Emitter {
     #link;
     #state = null;
@@ -62,6 +65,7 @@ export class Room extends Emitter {
         this.game = "";
         this.players = new Map();
         this.tables = Object.create(null);
+        this.chatLines = [];
         this.open = true;
     }
 
@@ -328,6 +332,8 @@ export class Room extends Emitter {
 
     #happened({ event, data }) {
         if (typeof event !== "string") throw new WireError("a game_event has a name");
+        if (event === "chat_history" && Array.isArray(data)) this.chatLines = data;
+        else if (event === "chat") this.chatLines = [...this.chatLines, data].slice(-LINES_KEPT);
         if (!BUILT_IN.has(event)) this.emit(event, data);
         this.emit("event", { event, data });
     }

@@ -41,10 +41,17 @@ export function chatBox(box, room, { leave = false } = {}) {
         trim(list, LINES_KEPT);
         if (atEnd) list.scrollTop = list.scrollHeight;
     };
-    room.on("chat", ({ playerId, name, text }) => {
+    const show = ({ playerId, name, text }) => {
         const speaker = element("b", { text: name });
         speaker.style.setProperty("--speaker", `hsl(${hueOf(name)} 55% var(--speaker-light))`);
         add(element("li", { class: playerId === room.client.id ? "own" : "" }, speaker, ` ${text}`));
+    };
+    room.chatLines.forEach(show);
+    room.on("chat", show);
+    // Of a room that was joined anew.
+    room.on("chat_history", (lines) => {
+        list.replaceChildren();
+        lines.forEach(show);
     });
     return (text) => add(element("li", { class: "quiet", text }));
 }
