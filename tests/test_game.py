@@ -49,7 +49,7 @@ class TestAGameClass:
             ({"seat_seconds": float("nan")}, r"Made\.seat_seconds is nan"),
             ({"seat_seconds": True}, r"Made\.seat_seconds"),
             ({"seat_seconds": "long"}, r"Made\.seat_seconds"),
-            ({"save": lambda self: None}, r"Made\.save: this name is reserved"),
+            ({"load": lambda self, saved: None}, r"Made has load and no save"),
             ({"on_auth": lambda self, token: None}, r"Made\.on_auth is called before there is a room"),
             ({"chat_history": -1}, r"Made\.chat_history is -1"),
             ({"chat_history": 1.5}, r"Made\.chat_history is 1\.5"),

@@ -1,7 +1,8 @@
 """A room put away: all that is needed to go on with it as if nothing had been, as bytes and back.
 
-Players are not in it, only their ids: they come anew. Neither are timers, nor what was on its way (inputs, events). Knows the
-parts of a room, and what becomes of errors in `save` and `load`; does not know when rooms are put away, or where the bytes go.
+Players are not in it, only their ids: they come anew. Neither are timers, nor what was on its way (inputs, events). Knows
+the parts of a room, and what becomes of errors in `save` and `load`; does not know when rooms are put away, nor where the
+bytes go.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from monkeytown.room.ledger import as_json
 from monkeytown.room.reading import Reader
 from monkeytown.room.rules import Rules
 from monkeytown.room.seating import Seating
+from monkeytown.room.setup import Setup
 from monkeytown.room.stage import RoomStage
 from monkeytown.schema import Schema, checksum
 
@@ -64,9 +66,18 @@ class Checkpoint(msgspec.Struct, array_like=True, frozen=True):
     """The ids of those who were in it."""
     dice: tuple[int, list[int], float | None]
     chat: SavedChat
-    saved: bytes
-    """What the rules' `save` returned, as JSON."""
+    max_players: int | None
+    mode: str
+    private: bool
+    written: bytes
+    """JSON: the `options` with which the room was opened, and what the rules' `save` returned, as `saved`."""
     tables: bytes
+
+    @property
+    def setup(self) -> Setup:
+        """What whoever opened the room wanted of it."""
+        options = msgspec.json.decode(self.written)["options"]
+        return Setup(self.max_players, self.mode, self.private, options)
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -109,6 +120,7 @@ def take(
     rules: Rules,
     stage: RoomStage,
     seating: Seating,
+    setup: Setup,
     *,
     position: Position,
     steps: int,
@@ -120,7 +132,7 @@ def take(
     if rules.failed is not None:
         return None
     try:
-        written = as_json(saved, MAX_SAVED)
+        written = as_json({"options": dict(setup.options), "saved": saved}, MAX_SAVED)
         version, numbers, gauss = game.random.getstate()
         chat = rules.chat.saved()
     except Exception as error:  # none of it is what it has to be, which is the rules' doing
@@ -140,7 +152,10 @@ def take(
         players=list(stage.members),
         dice=(version, list(numbers), gauss),
         chat=chat,
-        saved=written,
+        max_players=setup.max_players,
+        mode=setup.mode,
+        private=setup.private,
+        written=written,
         tables=dump.dump(tables),
     )
 
@@ -179,7 +194,7 @@ def bring_back(
     stage.ledger.last = checkpoint.entries
     seating.last_number = checkpoint.seats
     if rules.failed is None:
-        rules.call("load", msgspec.json.decode(checkpoint.saved))
+        rules.call("load", msgspec.json.decode(checkpoint.written)["saved"])
 
 
 def _schema(schema: Schema) -> int:
