@@ -99,7 +99,11 @@ class TestAGameClass:
 
     def test_has_every_hook_it_promises(self) -> None:
         assert all(callable(getattr(Game, hook)) for hook in HOOKS)
-        assert {name for name in vars(Game) if name.startswith("on_")} == set(HOOKS)
+        assert {name for name in vars(Game) if name.startswith("on_")} == set(HOOKS) - {"save", "load"}
+
+    def test_is_kept_if_it_has_a_save(self) -> None:
+        assert not Dots.is_kept()
+        assert made(save=lambda self: None).is_kept()
 
 
 class TestWhatAGameIsGiven:

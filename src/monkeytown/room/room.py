@@ -299,7 +299,7 @@ class Room(ReadableRoom):
             self._settle()
 
     def checkpoint(self, *, final: bool = False) -> bytes:
-        """The room as it is now. Raises `HookError` if its rules fail in that, which ends it, or `Refusal` if it has ended."""
+        """The room as it is now. Raises `HookError` if its rules fail, which ends it, and `Refusal` if it has ended."""
         self._still_open()
         parts = (self.schema, self.tables, self._rules, self._stage, self._seating)
         taken = take(*parts, self.setup, position=self.position, steps=self._steps, final=final)

@@ -111,15 +111,16 @@ class Host:
         room.keeping.ledger.note(Kind.OPENED, game=game_name, mode=setup.mode, private=setup.private)
         return self._opened_with(room, stopwatch, listing)
 
-    def bring_back(self, saved: Checkpoint, seconds: float) -> HostedRoom:
-        """A room that was put away goes on. Its players' seats wait for them for so long.
+    def bring_back(self, saved: Checkpoint, seat_seconds: float) -> HostedRoom:
+        """A room that was put away goes on. Its players' seats wait for them for so long, or as long as the game says.
 
         Raises `SchemaError` or `WireError` if the game is another by now, and `Refusal` if its rules fail.
         """
         stopwatch = self._stopwatch(saved.game)
         room = Room(self.games[saved.game], room_id=saved.room, saved=saved, stopwatch=stopwatch)
         hosted = self._opened_with(room, stopwatch, Listing(saved.setup))
-        hosted.await_players(saved.players, self.now() + seconds)
+        seconds = room.game.seat_seconds
+        hosted.await_players(saved.players, self.now() + (seat_seconds if seconds is None else seconds))
         return hosted
 
     def _stopwatch(self, game_name: str) -> Stopwatch:

@@ -182,8 +182,7 @@ class HostedRoom:
     def put_away(self) -> bytes | None:
         """The room stops here, to be brought back later; None if it has ended."""
         self.advance()
-        if not self.room.tick_rate:
-            self.disturbed()
+        self.disturbed()
         saved = self._checkpoint(self.room.put_away)
         if saved is not None:
             self._ended = True

@@ -49,6 +49,7 @@ from monkeytown.server.logs import configure
 from monkeytown.server.metrics import MetricsPage, ServerCollector
 from monkeytown.server.poll import PollEndpoint
 from monkeytown.server.rest.app import Rest
+from monkeytown.server.rooms import KeptRooms
 from monkeytown.server.settings import MIN_SECRET_BYTES, Settings
 from monkeytown.server.tokens import KeyFile, Tokens
 
@@ -239,6 +240,7 @@ class _Instance:
             max_rooms=settings.max_rooms,
             empty_seconds=settings.empty_room_seconds,
         )
+        self.kept = KeptRooms.open(self.host, settings)
         self.origins = Origins(settings.origins, loopback=settings.on_loopback)
         addresses = Addresses(settings.connections_per_address, free_loopback=settings.on_loopback)
         self.auth = Auth(
@@ -275,17 +277,20 @@ class _Instance:
         self.archive.start()
         self.front.start()
         self._sweeper.start()
+        self.kept.start()
         self.health.ready = True
 
     async def stop(self) -> None:
         self.health.ready = False
         self._sweeper.stop()
+        self.kept.put_away()
         self.sessions.close()
         self.front.close()
         self.polls.close()
         if self.events is not None:
             await self.events.close()
         self.host.close()
+        await self.kept.close()
         await self.archive.close()
 
 
@@ -309,7 +314,12 @@ async def _build(
     games: Sequence[type[Game]], settings: Settings, sock: socket.socket, routes: Sequence[BaseRoute]
 ) -> tuple[_Server, RunningServer]:
     """An instance, with HTTP around it."""
-    instance = _Instance(games, settings, await Archive.open(settings))
+    archive = await Archive.open(settings)
+    try:
+        instance = _Instance(games, settings, archive)
+    except StartError:
+        await archive.close()
+        raise
     about = RunningServer(settings, sock, instance)
     page = MetricsPage(
         ServerCollector(instance.host, instance.sessions, instance.front, instance.polls, instance.events),
