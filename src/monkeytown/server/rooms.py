@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import structlog
 
@@ -44,13 +44,14 @@ class _Taken(NamedTuple):
 
 
 class KeptRooms:
-    """Of one server. `files` is None if nothing is kept: no game has a `save`, or nobody wants it."""
+    """Of one server; without any, if no game has a `save` or nobody wants it. Raises `StartError`."""
 
-    def __init__(self, host: Host, files: RoomFiles | None, *, seconds: float, seat_seconds: float) -> None:
+    def __init__(self, host: Host, settings: Settings) -> None:
         self._host = host
-        self._files = files
-        self._seconds = seconds
-        self._seat_seconds = seat_seconds
+        self._seconds = settings.checkpoint_seconds
+        self._seat_seconds = settings.seat_seconds
+        wanted = self._seconds > 0 and any(game.is_kept() for game in host.games.values())
+        self._files = RoomFiles(settings.folder / ROOMS) if wanted else None
         self._taken: dict[str, _Taken | None] = {}
         """Of the rooms that have files."""
         self._round: Iterator[HostedRoom] = iter(())
@@ -58,21 +59,6 @@ class KeptRooms:
         self._writing: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._failing = False
-
-    @classmethod
-    def open(cls, host: Host, settings: Settings) -> Self:
-        """Opens the rooms that were put away, before anybody can come. Raises `StartError`."""
-        wanted = settings.checkpoint_seconds > 0 and any(game.is_kept() for game in host.games.values())
-        files = RoomFiles(settings.folder / ROOMS) if wanted else None
-        seconds, seat_seconds = settings.checkpoint_seconds, settings.seat_seconds
-        kept = cls(host, files, seconds=seconds, seat_seconds=seat_seconds)
-        if files is not None:
-            try:
-                kept._bring_back(files)
-            except BaseException:
-                files.close()
-                raise
-        return kept
 
     def start(self) -> None:
         """From now on, in this event loop."""
@@ -99,8 +85,11 @@ class KeptRooms:
 
     # At the start
 
-    def _bring_back(self, files: RoomFiles) -> None:
-        brought = 0
+    def bring_back(self) -> None:
+        """Opens the rooms that were put away, before anybody can come. Raises `StartError`."""
+        files, brought = self._files, 0
+        if files is None:
+            return
         for path in files.found():
             try:
                 brought += self._bring_back_one(files, path)
