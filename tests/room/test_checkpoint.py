@@ -22,6 +22,7 @@ from monkeytown.room.room import Room
 from monkeytown.room.setup import Setup
 from tests.naive_reader import NaiveReader
 from tests.randomgames import examples
+from tests.room.meadow import Meadow, readers
 
 
 class Thing(Entity):
@@ -444,3 +445,44 @@ def test_timers_that_load_makes_fire() -> None:
     assert back.advance(0.5)
     assert back.game.best.points == 1
     assert math.isclose(back.game.time, 5)
+
+
+class KeptMeadow(Meadow):
+    def save(self) -> Any:
+        return {player.id: player.entity.id for player in self.players}
+
+    def load(self, saved: Any) -> None:
+        self.seats = saved
+
+    def on_join(self, player: Player) -> None:
+        seats = getattr(self, "seats", {})
+        player.entity = self.bees.get(seats.get(player.id, 0)) or self.bees.spawn(
+            name=player.name, x=10, y=10
+        )
+
+
+def test_a_room_that_is_seen_by_area_shows_each_what_is_around_it() -> None:
+    room = Room(KeptMeadow, room_id="r")
+    ann, bob = readers(room, "ann", "bob")
+    room.members["bob"].player.entity.x = 900
+    room.members["ann"].player.entity.nectar = 5
+    for _ in range(4):
+        room.step()
+        ann.read()
+        bob.read()
+    back = again(room, KeptMeadow)
+    back.game.bees.spawn(name="late", x=12, y=12)
+    others = readers(back, "ann", "bob")
+    assert others[0].read().frame is None  # not before the next step
+    for _ in range(3):
+        back.step()
+        for reader in others:
+            reader.read()
+    assert [reader.names() for reader in others] == [{"ann", "late"}, {"bob"}]
+    assert others[0].nectar()["ann"] == 5
+    back.members["bob"].player.entity.x = 20
+    for _ in range(2):
+        back.step()
+        for reader in others:
+            reader.read()
+    assert [reader.names() for reader in others] == [{"ann", "bob", "late"}] * 2

@@ -34,7 +34,7 @@ cdef uint32_t BYTE_ORDER = 0x01020304
 # ---- out ----
 
 cdef int put_array(Writer out, const void *array, size_t size) except -1:
-    return out.put_raw(<const uint8_t *>array, size)
+    return out.put_raw(<const uint8_t *>array, size) if size else 0
 
 
 cdef int put_content(Writer out, bytes content) except -1:
