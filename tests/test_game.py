@@ -50,6 +50,7 @@ class TestAGameClass:
             ({"seat_seconds": True}, r"Made\.seat_seconds"),
             ({"seat_seconds": "long"}, r"Made\.seat_seconds"),
             ({"load": lambda self, saved: None}, r"Made has load and no save"),
+            ({"record": 1}, r"Made\.record is 1: use True or False"),
             ({"on_auth": lambda self, token: None}, r"Made\.on_auth is called before there is a room"),
             ({"chat_history": -1}, r"Made\.chat_history is -1"),
             ({"chat_history": 1.5}, r"Made\.chat_history is 1\.5"),

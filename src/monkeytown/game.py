@@ -73,6 +73,8 @@ class Game:
     """What a player sees: None or `everything()`, or `area(radius, table, …)` for what is around its entity."""
     max_players: int = 0
     """How many may be in the room; 0: no limit. Whoever comes later plays in another room."""
+    record: ClassVar[bool] = False
+    """Whether every room of it is recorded, to be watched again."""
     seat_seconds: float | None = None
     """Seconds for which a player's seat is kept once its connection is lost; 0: not at all. None: as the server is set."""
     chat_history: ClassVar[int] = 50
@@ -245,6 +247,8 @@ def _check_numbers(cls: type[Game]) -> None:
         raise SchemaError(
             f"{cls.__name__}.max_players is {cls.max_players!r}: use a whole number, 0 for no limit"
         )
+    if type(cls.record) is not bool:
+        raise SchemaError(f"{cls.__name__}.record is {cls.record!r}: use True or False")
     if type(cls.chat_history) is not int or cls.chat_history < 0:
         raise SchemaError(
             f"{cls.__name__}.chat_history is {cls.chat_history!r}: use a whole number from 0 on"

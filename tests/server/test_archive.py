@@ -119,6 +119,7 @@ async def test_after_a_stop_all_is_there(tmp_path: Path) -> None:
         assert await visits(town, token) == 1
     async with running([Tally], settings) as town:
         assert await visits(town, token) == 2
+        await stored(town)
         (newer, older) = await store_of(town).games(limit=10)
         assert older.closed is not None
         assert newer.closed is None
@@ -187,6 +188,33 @@ async def test_what_is_kept_is_counted(server: Serve) -> None:
     )
     assert lines["monkeytown_spool_records"] == "0.0"
     assert lines["monkeytown_database_up"] == "1.0"
+
+
+class Filmed(Tally):
+    record = True
+
+
+async def test_a_recording_is_in_the_index(server: Serve) -> None:
+    town = await server(Filmed, empty_room_seconds=0)
+    async with await connect(town.url, token=token_for(town, "ann")) as ann:
+        room = await ann.join("filmed")
+        room.input(to=1)
+        await moved(room, 1)
+    async with httpx.AsyncClient(base_url=f"{town.url}/api/v1") as http:
+
+        async def listed() -> Any:
+            return (await http.get("/replays", params={"room": room.id})).json()["items"]
+
+        async with asyncio.timeout(10):
+            while not (items := await listed()):  # noqa: ASYNC110 (nothing tells us)
+                await asyncio.sleep(0.01)
+        (item,) = items
+        assert (item["game"], item["complete"]) == ("filmed", True)
+        file = await http.get(f"/replays/{item['replayId']}/file")
+        assert len(file.content) == item["size"]
+    town.archive.unindex(item["replayId"])
+    await eventually(lambda: not town.archive._to_index)
+    assert await store_of(town).replays(limit=10) == []
 
 
 async def test_a_ban_and_a_logout_reach_everybody(server: Serve) -> None:

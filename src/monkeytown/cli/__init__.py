@@ -1,4 +1,4 @@
-"""The command line: `monkeytown run | new | bot | wire | settings | secret | db`.
+"""The command line: `monkeytown run | new | bot | replay | wire | settings | secret | db`.
 
 Knows which commands there are and how a failure reaches a person: one line on stderr and exit code 2. Each command
 has a module of its own; none of them knows another.
@@ -13,6 +13,7 @@ import click
 from monkeytown.cli.bot import bot
 from monkeytown.cli.db import db
 from monkeytown.cli.new import new
+from monkeytown.cli.replay import replay
 from monkeytown.cli.run import run
 from monkeytown.cli.secret import secret
 from monkeytown.cli.settings import settings
@@ -30,7 +31,7 @@ def monkeytown() -> None:
     """Serve multiplayer games written in one Python file, and the tools around them."""
 
 
-for command in (run, new, bot, wire, settings, secret, db):
+for command in (run, new, bot, replay, wire, settings, secret, db):
     monkeytown.add_command(command)
 
 

@@ -51,8 +51,7 @@ class ReadableRoom:
     ) -> Reading:
         """What brings a reader from `position` to now; to be asked right after `step`.
 
-        Nothing, for now, if something has happened since then that the next step will show. Nothing for good
-        if the rules failed.
+        Nothing for now, if something has happened that the next step will show; nothing for good if the rules failed.
         """
         if self._rules.failed is not None:
             return Reading(Reason.CONTINUED, position, None)

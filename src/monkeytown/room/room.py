@@ -6,6 +6,7 @@ reads it, what time it is, or how long a tick may take; its host calls `step()` 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from monkeytown._core import state, values
@@ -18,6 +19,7 @@ from monkeytown.room.checkpoint import Checkpoint, bring_back, packed, restore_t
 from monkeytown.room.closing import PUT_AWAY, ROOM_CLOSED, ROOM_FAILED, Closing
 from monkeytown.room.inputs import hand_over, queue_for, record
 from monkeytown.room.keeping import Keeping
+from monkeytown.room.mail import News
 from monkeytown.room.member import Member
 from monkeytown.room.readable import ReadableRoom
 from monkeytown.room.reading import Reader
@@ -73,6 +75,8 @@ class Room(ReadableRoom):
         self._reader = Reader(room_id, self.tables, epoch, self.area)
         self._steps = 0 if saved is None else saved.steps
         self._stage = RoomStage(has_ticks=self.tick_rate > 0, leaderboard=game_class.leaderboard)
+        self.listeners: list[Callable[[News], object]] = self._stage.listeners
+        """Are told what everybody is told, as it is told; they must neither raise nor wait."""
         self.notified: set[Member] = self._stage.notified
         """Who got mail since the host last cleared this."""
         self.reviewed: set[Member] = self._stage.reviewed
@@ -214,7 +218,7 @@ class Room(ReadableRoom):
         self.touched.discard(member)
         if self.closed is not None:
             return
-        self._stage.post(self.members.values(), "player_left", {"playerId": member.id})
+        self._stage.post("player_left", {"playerId": member.id})
         self._rules.call("on_leave", member.player)
         self.keeping.left(member)
         entity = member.player.entity
@@ -362,4 +366,4 @@ class Room(ReadableRoom):
         self.closed = closing
         self._stage.timers.clear()
         code = "GAME-006" if closing.error is None else "GAME-005"
-        self._stage.post(self.members.values(), "error", {"code": code, "message": closing.reason})
+        self._stage.post("error", {"code": code, "message": closing.reason})

@@ -41,6 +41,8 @@ class RoomStage:
         self.members: dict[str, Member] = {}
         self.notified: set[Member] = set()
         """Who got mail since the host last cleared this."""
+        self.listeners: list[Callable[[News], object]] = []
+        """Are told what everybody is told, as it is told; they must neither raise nor wait."""
         self.timers = Timers()
         self.kicks: dict[Member, str] = {}
         self.closing: str | None = None
@@ -121,12 +123,13 @@ class RoomStage:
 
     # What the room does
 
-    def post(self, to: Iterable[Member], type: str, payload: Mapping[str, object]) -> None:
-        """A numbered message to these members."""
-        self._tell(to, News(type, packed(payload)))
+    def post(self, type: str, payload: Mapping[str, object]) -> None:
+        """A numbered message to everybody."""
+        self._spread(News(type, packed(payload)))
 
     def announce(self, new: Member) -> None:
         """A new member hears of everybody, itself included; everybody else hears of the new one."""
+        self._overhear(new.introduction)
         self._tell((member for member in self.members.values() if member is not new), new.introduction)
         self.introduce_all(new)
 
@@ -148,7 +151,7 @@ class RoomStage:
 
     def refuse(self, member: Member, refusal: Refusal) -> None:
         """A numbered error to one member."""
-        self.post((member,), "error", {"code": refusal.code, "message": refusal.message})
+        self._tell((member,), News("error", packed({"code": refusal.code, "message": refusal.message})))
 
     def hold(self) -> None:
         """From now on the rules' events wait."""
@@ -158,7 +161,7 @@ class RoomStage:
         """The events that waited go out, in order."""
         held, self._held = self._held or [], None
         for to, news in held:
-            self._tell(self.members.values() if to is None else (to,), news)
+            self._deliver(to, news)
 
     def take_reowned(self, tick: int) -> set[Member]:
         """Whose entity changed since the last commit, which made `tick`."""
@@ -186,7 +189,22 @@ class RoomStage:
         if self._held is not None:
             self._held.append(_Held(to, news))
         else:
-            self._tell(self.members.values() if to is None else (to,), news)
+            self._deliver(to, news)
+
+    def _deliver(self, to: Member | None, news: News) -> None:
+        if to is None:
+            self._spread(news)
+        else:
+            self._tell((to,), news)
+
+    def _spread(self, news: News) -> None:
+        """To everybody."""
+        self._overhear(news)
+        self._tell(self.members.values(), news)
+
+    def _overhear(self, news: News) -> None:
+        for listen in self.listeners:
+            listen(news)
 
     def _tell(self, to: Iterable[Member], news: News) -> None:
         notify = self.notified.add

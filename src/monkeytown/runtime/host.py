@@ -133,8 +133,8 @@ class Host:
         hosted = HostedRoom(self, room, stopwatch, listing)
         if room.closed is not None:
             raise Refusal(code="GAME-005")
-        hosted.audiences = self._make_audiences(room)
         self.rooms[room.id] = hosted
+        hosted.audiences = self._make_audiences(room)
         self.waiting.add(hosted, self.now())
         return hosted
 

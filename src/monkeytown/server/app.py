@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import secrets
 import signal
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
@@ -25,33 +23,26 @@ from starlette.types import ASGIApp
 
 from monkeytown.errors import SchemaError, StartError
 from monkeytown.game import Game
-from monkeytown.readers.handshake import Addresses, Origins
-from monkeytown.readers.longpoll import Polls
+from monkeytown.readers.handshake import Origins
 from monkeytown.readers.websocket import Front
-from monkeytown.room.room import Room
 from monkeytown.runtime.collector import Collector
-from monkeytown.runtime.host import Host
-from monkeytown.runtime.hosted import Audience
 from monkeytown.runtime.metrics import Metrics
-from monkeytown.runtime.sessions import Sessions
-from monkeytown.runtime.shedding import Shedding
-from monkeytown.runtime.sweeper import Sweeper
-from monkeytown.runtime.ticker import Ticker, make_waker
 from monkeytown.schema import Schema
 from monkeytown.server import simulate, web
 from monkeytown.server.archive import Archive
 from monkeytown.server.archive_metrics import ArchiveCollector
-from monkeytown.server.auth import Auth, own_check
+from monkeytown.server.auth import own_check
 from monkeytown.server.headers import HEADERS
 from monkeytown.server.health import Health
 from monkeytown.server.http import guarded, guarded_websocket
+from monkeytown.server.instance import Instance
 from monkeytown.server.logs import configure
 from monkeytown.server.metrics import MetricsPage, ServerCollector
 from monkeytown.server.poll import PollEndpoint
+from monkeytown.server.recording import RecordingsCollector
+from monkeytown.server.replays import ReplayFiles
 from monkeytown.server.rest.app import Rest
-from monkeytown.server.rooms import KeptRooms
-from monkeytown.server.settings import MIN_SECRET_BYTES, Settings
-from monkeytown.server.tokens import KeyFile, Tokens
+from monkeytown.server.settings import Settings
 
 if TYPE_CHECKING:
     from monkeytown.readers.socketio import EventFront
@@ -68,7 +59,7 @@ GRACE_SECONDS = 3
 class RunningServer:
     """A server that has started: where it is, and what is going on in it."""
 
-    def __init__(self, settings: Settings, sock: socket.socket, instance: _Instance) -> None:
+    def __init__(self, settings: Settings, sock: socket.socket, instance: Instance) -> None:
         self.host: str = settings.host
         self.port: int = sock.getsockname()[1]
         shown = f"[{self.host}]" if ":" in self.host else self.host
@@ -82,6 +73,7 @@ class RunningServer:
         self.archive = instance.archive
         self.events = instance.events
         """The Socket.IO front, if there is one."""
+        self.recordings = instance.recordings
 
     @property
     def metrics(self) -> Metrics:
@@ -220,104 +212,13 @@ def _bind(host: str, port: int) -> socket.socket:
     return sock
 
 
-class _Instance:
-    """The parts of a server but for HTTP, joined. To be made in the event loop that they will run in."""
-
-    def __init__(self, games: Sequence[type[Game]], settings: Settings, archive: Archive) -> None:
-        metrics = Metrics()
-        self.archive = archive
-
-        def audiences(room: Room) -> list[Audience]:
-            return [self.front.audience(room)]
-
-        waker = make_waker(asyncio.get_running_loop())
-        self.host = Host(
-            games,
-            Ticker(waker, metrics=metrics, shedding=Shedding(settings.max_stride)),
-            make_audiences=audiences,
-            keep=archive.keep,
-            max_players=settings.max_players or None,
-            max_rooms=settings.max_rooms,
-            empty_seconds=settings.empty_room_seconds,
-        )
-        self.kept = KeptRooms(self.host, settings)
-        self.origins = Origins(settings.origins, loopback=settings.on_loopback)
-        addresses = Addresses(settings.connections_per_address, free_loopback=settings.on_loopback)
-        self.auth = Auth(
-            _tokens(settings),
-            guests=settings.lets_guests_in,
-            kept=None if archive.store is None else archive,
-            check=own_check(games),
-            newest=archive.newest,
-        )
-        self.sessions = Sessions(self.host, settings, gate=self.auth, may_keep=addresses.may_keep)
-        self.auth.send_away = self.sessions.send_away
-        archive.documented = self.sessions.documented
-        self.front = Front(
-            self.host,
-            self.sessions,
-            settings,
-            origins=self.origins,
-            addresses=addresses,
-            headers=HEADERS,
-            window=settings.ack_window,
-            send_threads=settings.send_threads,
-        )
-        self.sessions.in_turn = self.front.admission.put
-        self.polls = Polls(self.sessions, settings, addresses=addresses)
-        self.events = _socketio_front(self.sessions, settings, addresses)
-        sweeps = [self.front.sweep, self.polls.sweep, self.sessions.sweep, self.host.sweep]
-        if self.events is not None:
-            sweeps.append(self.events.sweep)
-        shortest = min(settings.first_message_seconds, settings.silence_seconds, settings.stalled_seconds)
-        self._sweeper = Sweeper(min(1.0, shortest / 4), sweeps)
-        self.health = Health(lambda: archive.trouble)
-        self.kept.bring_back()
-
-    def start(self) -> None:
-        self.archive.start()
-        self.front.start()
-        self._sweeper.start()
-        self.kept.start()
-        self.health.ready = True
-
-    async def stop(self) -> None:
-        self.health.ready = False
-        self._sweeper.stop()
-        self.kept.put_away()
-        self.sessions.close()
-        self.front.close()
-        self.polls.close()
-        if self.events is not None:
-            await self.events.close()
-        self.host.close()
-        await self.kept.close()
-        await self.archive.close()
-
-
-def _tokens(settings: Settings) -> Tokens:
-    """With the server's own secrets, and the keys of others. Raises `StartError`."""
-    current = settings.secret.get_secret_value() or secrets.token_hex(MIN_SECRET_BYTES)
-    own = [current, *(former.get_secret_value() for former in settings.former_secrets)]
-    if not settings.jwt_keys:
-        return Tokens(own, leeway=settings.jwt_leeway)
-    keys = KeyFile(
-        Path(settings.jwt_keys),
-        algorithm=settings.jwt_algorithm,
-        issuer=settings.jwt_issuer,
-        audience=settings.jwt_audience,
-    )
-    keys()
-    return Tokens(own, keys=keys, leeway=settings.jwt_leeway)
-
-
 async def _build(
     games: Sequence[type[Game]], settings: Settings, sock: socket.socket, routes: Sequence[BaseRoute]
 ) -> tuple[_Server, RunningServer]:
     """An instance, with HTTP around it."""
     archive = await Archive.open(settings)
     try:
-        instance = _Instance(games, settings, archive)
+        instance = Instance(games, settings, archive)
     except StartError:
         await archive.close()
         raise
@@ -325,23 +226,32 @@ async def _build(
     page = MetricsPage(
         ServerCollector(instance.host, instance.sessions, instance.front, instance.polls, instance.events),
         ArchiveCollector(instance.archive),
+        RecordingsCollector(instance.recordings),
         token=settings.metrics_token.get_secret_value(),
         is_open=settings.on_loopback,
     )
+    app: ASGIApp = application(games, instance.health, [*page.routes, *_api(instance, settings), *routes])
+    app = PollEndpoint(app, instance.polls, instance.origins)
+    if instance.events is not None:
+        app = _with_socketio(app, instance.events, instance.origins)
+    return _Server(_config(app, settings, instance.front), instance.start, instance.stop), about
+
+
+def _api(instance: Instance, settings: Settings) -> list[BaseRoute]:
+    """What is asked over HTTP: the REST API, and the files of recordings beside it."""
+    reach = None if instance.archive.store is None else instance.archive.reachable
+    replays = ReplayFiles(instance.recordings.folder.path, instance.origins)
     rest = Rest(
         instance.host,
         instance.auth,
-        None if instance.archive.store is None else instance.archive.reachable,
+        reach,
         settings,
         origins=instance.origins,
         free_loopback=settings.on_loopback,
         admin_token=settings.admin_token.get_secret_value(),
     )
-    app: ASGIApp = application(games, instance.health, [*page.routes, rest.route, *routes])
-    app = PollEndpoint(app, instance.polls, instance.origins)
-    if instance.events is not None:
-        app = _with_socketio(app, instance.events, instance.origins)
-    return _Server(_config(app, settings, instance.front), instance.start, instance.stop), about
+    # Without a database the folder itself has the list.
+    return [replays.files, *([replays.listing] if reach is None else []), rest.route]
 
 
 def _config(app: ASGIApp, settings: Settings, front: Front) -> uvicorn.Config:
@@ -361,19 +271,6 @@ def _config(app: ASGIApp, settings: Settings, front: Front) -> uvicorn.Config:
         ssl_certfile=settings.tls_certificate or None,
         ssl_keyfile=settings.tls_key or None,
     )
-
-
-def _socketio_front(sessions: Sessions, settings: Settings, addresses: Addresses) -> EventFront | None:
-    """The Socket.IO front, if it is installed and wanted."""
-    if not settings.socketio_rate:
-        return None
-    try:
-        from monkeytown.readers.socketio import EventFront
-    except ModuleNotFoundError as error:
-        if error.name not in ("engineio", "socketio"):
-            raise
-        return None
-    return EventFront(sessions, settings, addresses=addresses, rate=settings.socketio_rate)
 
 
 def _with_socketio(app: ASGIApp, events: EventFront, origins: Origins) -> ASGIApp:

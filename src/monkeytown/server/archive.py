@@ -9,17 +9,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import NamedTuple, Self
 
 import msgspec
 import structlog
 
-from monkeytown.errors import Refusal, StoreDown
+from monkeytown.errors import MonkeytownError, Refusal, StoreDown
 from monkeytown.room.ledger import Entry, Kind
 from monkeytown.room.room import Room
 from monkeytown.server.settings import Settings
 from monkeytown.stores.address import database_at
-from monkeytown.stores.known import KnownPlayer
+from monkeytown.stores.known import KnownPlayer, KnownReplay
 from monkeytown.stores.records import Record, packed
 from monkeytown.stores.shipper import Shipper
 from monkeytown.stores.spools import Spools, open_spools
@@ -59,6 +60,10 @@ class Archive:
         self.down_since: float | None = None
         """Since when the database does not answer, in seconds of a monotonic clock."""
         self._pending: dict[str, _Pending] = {}
+        self._to_index: dict[str, KnownReplay | None] = {}
+        """Recordings that the database has not heard of yet, by id; None: that are gone."""
+        self._news = asyncio.Event()
+        """There is something to index."""
         self._watch: asyncio.Task[None] | None = None
 
     @classmethod
@@ -94,6 +99,8 @@ class Archive:
         if self._watch is not None:
             self._watch.cancel()
             await asyncio.wait({self._watch})
+            if self.down_since is None:
+                await self._index_all()
         if self.shipper is not None:
             await self.shipper.stop(0.0 if self.down_since is not None else SHIP_SECONDS)
         if self.spools is not None:
@@ -149,6 +156,36 @@ class Archive:
                 break
             del self._pending[player_id]
 
+    # Recordings
+
+    def index(self, replay: KnownReplay) -> None:
+        """There is a recording from now on."""
+        if self.store is not None:
+            self._to_index[replay.id] = replay
+            self._news.set()
+
+    def unindex(self, id: str) -> None:
+        """There is none of this id any more."""
+        if self.store is not None:
+            self._to_index[id] = None
+            self._news.set()
+
+    async def _index_all(self) -> None:
+        """As many as the database takes."""
+        assert self.store is not None
+        for id, replay in list(self._to_index.items()):
+            try:
+                if replay is None:
+                    await self.store.remove_replay(id)
+                else:
+                    await self.store.add_replay(replay)
+            except MonkeytownError as error:
+                log.warning("a recording is not in the index", replay=id, error=str(error))
+                if isinstance(error, StoreDown):
+                    return
+            if self._to_index.get(id) is replay:
+                del self._to_index[id]
+
     # Players: what `monkeytown.server.auth` asks
 
     async def player(self, id: str) -> KnownPlayer | None:
@@ -197,4 +234,7 @@ class Archive:
                         "the database answers", after_seconds=round(time.monotonic() - self.down_since, 1)
                     )
                     self.down_since = None
-            await asyncio.sleep(PING_SECONDS)
+                await self._index_all()
+            self._news.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), PING_SECONDS)

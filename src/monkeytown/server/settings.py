@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from monkeytown._core.senders import MAX_THREADS
 from monkeytown.errors import StartError
+from monkeytown.game import MAX_TICK_RATE
 from monkeytown.readers.handshake import is_loopback
 from monkeytown.runtime.limits import Limits
 from monkeytown.runtime.shedding import MAX_STRIDE
@@ -91,6 +92,18 @@ class Settings(BaseSettings, Limits):
         ge=0,
         le=3600,
         description="How often a room of a game with a save goes to disk while it runs; 0: such rooms are not kept.",
+    )
+    record_rate: float = Field(
+        default=20,
+        ge=1,
+        le=MAX_TICK_RATE,
+        description="States a second in the recordings of games that are recorded, at most.",
+    )
+    replay_bytes: int = Field(
+        default=1 << 30, ge=1 << 20, description="Bytes of all recordings together; the oldest make room."
+    )
+    replay_days: float = Field(
+        default=30, ge=0, description="Days that recordings are kept; 0: as long as there is room."
     )
     max_players: int = Field(
         default=0, ge=0, description="Players in a room; 0: as the game says. Who comes later opens the next."

@@ -46,6 +46,7 @@ def routes(games: Sequence[type[Game]]) -> list[BaseRoute]:
     return [
         _page("/", pages.get(games[0].name, client) if games else client),
         _page("/client", client),
+        _page("/replay", WEB / "replay.html"),
         *(_page(f"/{name}", page) for name, page in pages.items()),
         Route("/info", info),
         Mount("/web", _Files(directory=WEB)),

@@ -246,6 +246,102 @@ export interface RoomEvents {
     close: Closed;
 }
 
+/**
+ * Opens a recording of a room: by its address, of which only the parts that are needed are asked for, or from memory. Resolves when its first state
+ * is in; rejects with an `Error` that says what is wrong.
+ */
+export function openReplay<T extends TableFields = any>(from: string | URL | Uint8Array): Promise<Replay<T>>;
+
+/**
+ * A recorded room that is played. Its tables, players and events are those of a {@link Room}, as they were at the moment that is shown; whoever draws a
+ * room can draw it. Nobody plays in it: `entity`, `area` and `view` are null.
+ */
+export interface Replay<T extends TableFields = any> {
+    /** The room's id. */
+    readonly id: string;
+    /** The game's name. */
+    readonly game: string;
+    readonly about: {
+        /** The recording's id. */
+        readonly id: string;
+        readonly title: string;
+        /** Seconds since 1970. */
+        readonly started: number;
+        readonly ended: number;
+        /** How many were there, one after the other or at once. */
+        readonly players: number;
+        /** Whether it lasts until the room ended. */
+        readonly complete: boolean;
+        /** Bytes of the file. */
+        readonly size: number;
+    };
+    readonly schema: Schema;
+    readonly tickRate: number;
+    readonly epoch: number;
+    readonly tick: number;
+    readonly tables: { readonly [N in keyof T]: Table<T[N]> };
+    readonly players: ReadonlyMap<string, Player>;
+    readonly entity: null;
+    readonly area: null;
+    readonly view: null;
+    /** How long it is, in seconds. */
+    readonly length: number;
+    /** The moment that is shown, in seconds from the beginning. */
+    readonly seconds: number;
+    readonly playing: boolean;
+    /** Whether playing waits for a part of the file. */
+    readonly waiting: boolean;
+    /** Bytes that have come over the network so far. */
+    readonly received: number;
+    /** While it is brought to another moment: rows come, change and go that did not do so now. */
+    readonly isSeeking: boolean;
+    /** How many seconds of the game are shown in one; 1 unless set. */
+    speed: number;
+
+    /** Goes on from the moment that is shown; from the beginning, if that is the end. */
+    play(): Promise<void>;
+    pause(): void;
+    /** Shows the moment `seconds` after the beginning. Of several calls the last one counts. */
+    seek(seconds: number): Promise<void>;
+    /** To be called once per drawn frame: moves on by the time since the last call. */
+    update(now: number): void;
+    /** What was said from `seconds` on up to the moment that is shown, oldest first. */
+    history(seconds: number): Promise<Told[]>;
+    /** As {@link Room.interpolated}, at the moment that is shown. */
+    interpolated<F extends object>(table: Table<F>): Sample<F>;
+    playbackTick(): number;
+    /** The state hash of docs/reference/replay.md, section 5. It is checked while a recording is played: see the event `error`. */
+    stateHash(): number;
+
+    /** Listens; returns a function that stops listening. Events of the game arrive under their own names as well. */
+    on<E extends keyof ReplayEvents>(event: E, listener: (data: ReplayEvents[E]) => void): () => void;
+    on(event: string, listener: (data: any) => void): () => void;
+    off(event: string, listener: (data: any) => void): void;
+}
+
+/** Something that everybody in the room was told: the map of the message in docs/reference/wire.md, section 2. */
+export interface Told {
+    seconds: number;
+    kind: "player_joined" | "player_left" | "game_event" | "error";
+    about: any;
+}
+
+export interface ReplayEvents {
+    state: { tick: number; snapshot: boolean; bytes: number };
+    chat: { playerId: string; name: string; text: string };
+    playerJoined: Player;
+    playerLeft: Player;
+    event: { event: string; data: any };
+    /** Any of the four above, and why the room ended. */
+    told: Told;
+    /** Another moment is shown: what was told before belongs to another one. */
+    seek: number;
+    /** It has been played to its end. */
+    end: number;
+    /** A part of the file could not be had or read, or a state is not what the room had. */
+    error: Error;
+}
+
 /** Cells, as the schema describes them: `columns` × `rows` squares of side `size` from (`x`, `y`) on, in units of the game. */
 export interface Area {
     /** The numbers (places in `schema.tables`) of the tables of which only the rows in sight are sent. */

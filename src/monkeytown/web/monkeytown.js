@@ -14,3 +14,9 @@ export { GameError } from "./client/errors.js";
 export { Room } from "./client/room.js";
 export { Table } from "./client/table.js";
 export { SUBPROTOCOL, WireError } from "./client/wire.js";
+
+/** Opens a recording. What plays it is loaded when it is first asked for. */
+export async function openReplay(from) {
+    const { Replay } = await import("./replay/replay.js");
+    return Replay.open(from);
+}

@@ -28,7 +28,7 @@ export class Scene {
         this.context = canvas.getContext("2d", { alpha: false });
         this.camera = new Camera(canvas, world);
         this.world = world;
-        const repaint = () => (this.#stale = true);
+        const repaint = () => this.resized();
         addEventListener("resize", repaint);
         follow("(prefers-color-scheme: dark)", (night) => {
             this.#night = night;
@@ -38,6 +38,11 @@ export class Scene {
             this.#calm = calm;
             repaint();
         });
+    }
+
+    /** The canvas may have another size now. */
+    resized() {
+        this.#stale = true;
     }
 
     /** The arena's size, once the server has told it. */

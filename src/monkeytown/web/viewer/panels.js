@@ -58,7 +58,7 @@ export function listPlayers(room) {
             show();
         }, 80);
     };
-    for (const event of ["playerJoined", "playerLeft", "reconnected"]) room.on(event, soon);
+    for (const event of ["playerJoined", "playerLeft", "reconnected", "seek"]) room.on(event, soon);
     show();
 }
 
