@@ -11,6 +11,7 @@ VENV ?= .venv
 GAME ?= jungle
 PORT ?= 8000
 BOTS ?= 20
+EXAMPLES ?= 500
 ARGS ?=
 
 # Not the blocks of code in the documentation: those are laid out to be read.
@@ -65,6 +66,10 @@ postgres: $(VENV)/.dev
 .PHONY: test
 test: $(VENV)/.dev chromium postgres npm ## Install what the suite needs, a browser included, and run it (ARGS= for pytest)
 	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: api-check
+api-check: $(VENV)/.dev ## Ask the REST API for what its document allows, and for what it does not (EXAMPLES= of each endpoint)
+	MONKEYTOWN_API_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/server/rest/test_openapi.py $(ARGS)
 
 .PHONY: safe
 safe: $(VENV)/.dev chromium postgres npm ## Run the suite on a build of the core with all its checks on

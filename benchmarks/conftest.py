@@ -7,10 +7,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.conftest import postgres
 from tests.node import find
 
 from benchmarks import report
 from benchmarks.programs import OUT, compile_bare, compile_load
+
+__all__ = ["postgres"]
 
 HERE = Path(__file__).parent
 

@@ -102,10 +102,6 @@ class TestAGameClass:
         assert all(callable(getattr(Game, hook)) for hook in HOOKS)
         assert {name for name in vars(Game) if name.startswith("on_")} == set(HOOKS) - {"save", "load"}
 
-    def test_is_kept_if_it_has_a_save(self) -> None:
-        assert not Dots.is_kept()
-        assert made(save=lambda self: None).is_kept()
-
 
 class TestWhatAGameIsGiven:
     def test_is_there_before_its_own_init(self) -> None:

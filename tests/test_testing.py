@@ -266,3 +266,15 @@ def test_a_delayed_spectator_sees_what_was_and_owns_nothing() -> None:
         bo.chat("still there?")
         room.step()
         assert [event.event for event in ada.events] == ["chat"]
+
+
+def test_a_room_is_as_it_is_wanted() -> None:
+    class Course(Race):
+        def on_create(self) -> None:
+            if self.options.get("map") == "none":
+                raise Refusal("No such map.")
+
+    with play(Course, mode="sprint", options={"map": "ice"}) as room:
+        assert (room.game.mode, room.game.options) == ("sprint", {"map": "ice"})
+    with pytest.raises(Refusal, match="No such map"):
+        play(Course, options={"map": "none"})

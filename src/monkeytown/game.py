@@ -109,13 +109,8 @@ class Game:
         for attribute, value in cls.__dict__.items():
             _check_hook(cls, attribute, value)
         _check_inputs(cls)
-        if cls.load is not Game.load and not cls.is_kept():
+        if cls.load is not Game.load and cls.save is Game.save:
             raise SchemaError(f"{cls.__name__} has load and no save: there would be nothing to load")
-
-    @classmethod
-    def is_kept(cls) -> bool:
-        """Whether rooms of this game outlive the server: it has a `save`."""
-        return cls.save is not Game.save
 
     # Hooks
 

@@ -68,6 +68,11 @@ def host(clock: Clock, kept: Kept) -> Host:
     return make_host(clock, KeptTurns, KeptDots, keep=kept, empty_seconds=10)
 
 
+def test_games_with_a_save_are_kept(clock: Clock) -> None:
+    host = make_host(clock, KeptDots, Turns)
+    assert [host.keeps(name) for name in ("dots", "turns", "chess")] == [True, False, False]
+
+
 def test_time_stands_still_and_the_rules_hear_nothing(
     clock: Clock, client: Callable[..., Client], host: Host, kept: Kept
 ) -> None:

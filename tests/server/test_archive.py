@@ -12,6 +12,7 @@ import pytest
 
 from monkeytown import Entity, Game, Player, StartError, singleton, uint
 from monkeytown.client import Room, connect
+from monkeytown.protocol.replayfile import open_recording
 from monkeytown.server.app import RunningServer, running
 from monkeytown.server.archive import Archive
 from monkeytown.server.settings import Settings
@@ -215,6 +216,29 @@ async def test_a_recording_is_in_the_index(server: Serve) -> None:
     town.archive.unindex(item["replayId"])
     await eventually(lambda: not town.archive._to_index)
     assert await store_of(town).replays(limit=10) == []
+
+
+async def test_a_recording_of_a_private_room_is_not_listed(server: Serve) -> None:
+    town = await server(Filmed, empty_room_seconds=0)
+    token = token_for(town, "ann")
+    async with httpx.AsyncClient(base_url=f"{town.url}/api/v1") as http:
+        headers = {"Authorization": f"Bearer {token}"}
+        made = await http.post("/games", json={"game": "filmed", "private": True}, headers=headers)
+        assert made.status_code == 201, made.text
+        room_id = made.json()["gameId"]
+        async with await connect(town.url, token=token) as ann:
+            room = await ann.join(room_id)
+            room.input(to=1)
+            await moved(room, 1)
+        await eventually(lambda: town.recordings.folder.finished == 1 and not town.archive._to_index)
+        await stored(town)
+        (kept,) = await store_of(town).replays(limit=10)
+        assert kept.room == room_id
+        assert (await http.get("/replays")).json()["items"] == []
+        mine = await http.get("/replays", params={"room": room_id}, headers=headers)
+        assert [item["gameId"] for item in mine.json()["items"]] == [room_id]
+        content = (await http.get(f"/replays/{kept.id}/file")).content
+        assert open_recording(lambda at, length: content[at : at + length], len(content)).header.private
 
 
 async def test_a_ban_and_a_logout_reach_everybody(server: Serve) -> None:

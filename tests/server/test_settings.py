@@ -81,8 +81,16 @@ def test_beyond_loopback_a_token_for_metrics_is_long() -> None:
     Settings(metrics_token="short").check()  # type: ignore[arg-type]
 
 
+def test_an_administrators_token_is_long_on_loopback_too() -> None:
+    with pytest.raises(StartError, match="MONKEYTOWN_ADMIN_TOKEN"):
+        Settings(admin_token="x" * (MIN_SECRET_BYTES - 1)).check()  # type: ignore[arg-type]
+    Settings(admin_token="x" * MIN_SECRET_BYTES).check()  # type: ignore[arg-type]
+
+
 def test_a_secret_is_not_shown() -> None:
-    settings = Settings(secret="very secret indeed", metrics_token="very secret too")  # type: ignore[arg-type]
+    settings = Settings(
+        secret="very secret indeed", metrics_token="very secret too", admin_token="very secret"
+    )  # type: ignore[arg-type]
     assert "very secret" not in repr(settings)
     assert "very secret" not in str(settings.model_dump())
 

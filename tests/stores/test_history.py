@@ -120,6 +120,29 @@ async def test_who_took_part(store: Store) -> None:
         Participant("ann", "Ann", WEEK_48 + 2, None),
     ]
     assert await store.participants("room-2") == []
+    assert [await store.took_part("room-1", player) for player in ("ann", "ben", "cid", "")] == [
+        *(True, True),
+        *(False, False),
+    ]
+    assert not await store.took_part("room-2", "ann")
+
+
+@pytest.mark.parametrize("limit", [1, 2, 7, 100])
+async def test_who_took_part_by_pages(store: Store, limit: int) -> None:
+    diary = Diary()
+    for number in range(7):
+        diary.time = WEEK_48 + number // 3  # some come at the same moment
+        diary.joined(f"player-{6 - number}")
+    await store.write(diary.records)
+    everybody = await store.participants("room-1")
+    found: list[Participant] = []
+    while page := await store.participants(
+        "room-1", limit=limit, after=(found[-1].joined, found[-1].player) if found else None
+    ):
+        assert len(page) <= limit
+        found += page
+    assert found == everybody
+    assert len(found) == 7
 
 
 @pytest.fixture

@@ -111,6 +111,11 @@ class Host:
         room.keeping.ledger.note(Kind.OPENED, game=game_name, mode=setup.mode, private=setup.private)
         return self._opened_with(room, stopwatch, listing)
 
+    def keeps(self, game_name: str) -> bool:
+        """Whether rooms of this game are to outlive the server: it is served, and has a `save`."""
+        game = self.games.get(game_name)
+        return game is not None and game.save is not Game.save
+
     def bring_back(self, saved: Checkpoint, seat_seconds: float) -> HostedRoom:
         """A room that was put away goes on. Its players' seats wait for them for so long, or as long as the game says.
 

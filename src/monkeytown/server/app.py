@@ -71,6 +71,7 @@ class RunningServer:
         self.polls = instance.polls
         self.auth = instance.auth
         self.archive = instance.archive
+        self.recordings = instance.recordings
         self.events = instance.events
         """The Socket.IO front, if there is one."""
         self.recordings = instance.recordings

@@ -50,7 +50,7 @@ class KeptRooms:
         self._host = host
         self._seconds = settings.checkpoint_seconds
         self._seat_seconds = settings.seat_seconds
-        wanted = self._seconds > 0 and any(game.is_kept() for game in host.games.values())
+        wanted = self._seconds > 0 and any(map(host.keeps, host.games))
         self._files = RoomFiles(settings.folder / ROOMS) if wanted else None
         self._taken: dict[str, _Taken | None] = {}
         """Of the rooms that have files."""
@@ -105,8 +105,7 @@ class KeptRooms:
 
     def _bring_back_one(self, files: RoomFiles, path: Path) -> bool:
         saved = going_on(unpacked(path.read_bytes()))
-        game = self._host.games.get(saved.game)
-        if game is None or not game.is_kept():
+        if not self._host.keeps(saved.game):
             log.info(
                 "a room that was put away stays so: its game is not served", file=str(path), game=saved.game
             )
@@ -127,9 +126,7 @@ class KeptRooms:
     def _rooms(self) -> list[HostedRoom]:
         if self._files is None:
             return []
-        return [
-            hosted for hosted in self._host.rooms.values() if self._host.games[hosted.game_name].is_kept()
-        ]
+        return [hosted for hosted in self._host.rooms.values() if self._host.keeps(hosted.game_name)]
 
     def _sweep(self) -> None:
         pause = self._seconds / (1 + len(self._taken))

@@ -14,6 +14,12 @@ __all__ = ["Boards"]
 
 RANKING = "SELECT ranking FROM boards WHERE game = $1"
 
+FIRST_PAGE = """
+    SELECT standings.player, coalesce(players.name, ''), place, 0, 0
+    FROM standings LEFT JOIN players ON players.id = standings.player
+    WHERE game = $1 AND period = $2 AND ranking = $3 ORDER BY place, standings.player LIMIT $4
+"""
+
 # How many are better than the first of the page, and how many stand before it with the same score, is counted in the same
 # statement: so all ranks of a page are those of one moment.
 PAGE = """
@@ -52,8 +58,11 @@ class Boards(Base):
         ranking = await self._ranking(game)
         if ranking is None:
             return []
-        place, player = (place_of(after[0], ranking), text(after[1])) if after else (float("-inf"), "")
-        rows = await self._fetch(PAGE, text(game), text(period), ranking, limit, place, player)
+        board = (text(game), text(period), ranking, limit)
+        if after is None:
+            rows = await self._fetch(FIRST_PAGE, *board)
+        else:
+            rows = await self._fetch(PAGE, *board, place_of(after[0], ranking), text(after[1]))
         standings: list[Standing] = []
         rank, last = 0, None
         for number, (id, name, here, better, before) in enumerate(rows):

@@ -24,7 +24,7 @@ GAMES = """
         (SELECT result FROM results WHERE results.room = games.room ORDER BY epoch DESC, sequence DESC LIMIT 1)
     FROM games WHERE
 """
-TOOK_PART = "EXISTS (SELECT 1 FROM participants p WHERE p.room = games.room AND p.player = ?)"
+TOOK_PART = "room IN (SELECT room FROM participants WHERE player = ?)"
 IN_STATE = {"open": "closed IS NULL", "closed": "closed IS NOT NULL"}
 IN_ORDER = {
     "newest": ("(opened, room) < (?, ?)", "ORDER BY opened DESC, room DESC LIMIT ?"),

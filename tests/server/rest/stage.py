@@ -69,6 +69,7 @@ class Api:
         self.app = Starlette(routes=[rest.route])
         self.stack = AsyncExitStack()
         self._sequence = 0
+        self._pending: list[Record] = []
 
     async def client(self, address: str = "198.51.100.1", **headers: str) -> httpx.AsyncClient:
         transport = httpx.ASGITransport(self.app, client=(address, 1))
@@ -132,10 +133,27 @@ class Api:
         **content: Any,
     ) -> None:
         """Something that must last of a room gets there."""
+        self.pending(room, kind, player, game=game, at=at, **content)
+        await self.write()
+
+    def pending(
+        self,
+        room: str,
+        kind: Kind,
+        player: str = "",
+        *,
+        game: str = "duel",
+        at: float = EPOCH,
+        **content: Any,
+    ) -> None:
+        """Something that is to get there with the next `write`."""
         self._sequence += 1
+        self._pending.append(Record(room, game, 1, self._sequence, at, kind, player, as_json(content)))
+
+    async def write(self) -> None:
         assert self.store is not None
-        record = Record(room, game, 1, self._sequence, at, kind, player, as_json(content))
-        await self.store.write([record])
+        records, self._pending = self._pending, []
+        await self.store.write(records)
 
     async def played(self, room: str, *players: str, private: bool = False, at: float = EPOCH) -> None:
         """A game that is over."""

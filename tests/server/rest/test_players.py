@@ -89,6 +89,16 @@ class TestTheDocument:
         assert [line["text"] for line in everything["chat"]] == ["Hello"]
         assert "Secret" not in answer.text
 
+    @pytest.mark.parametrize("lines", [0, 1, 500, 501, 1203])
+    async def test_much_that_is_stored(self, api: Api, lines: int) -> None:
+        await api.played("room-1", "ada")
+        for number in range(lines):
+            api.pending("room-1", Kind.CHAT, "ada", name="Ada", text=f"{number}")
+        await api.write()
+        everything = (await (await api.as_player("ada")).get("/players/me/export")).json()
+        assert sorted(int(line["text"]) for line in everything["chat"]) == list(range(lines))
+        assert everything.keys() == (await api.store.export("ada")).keys()  # type: ignore[union-attr]
+
     async def test_all_of_it_is_not_asked_for_often(self, api: Api) -> None:
         ada = await api.as_player("ada")
         answers = [await ada.get("/players/me/export") for _ in range(4)]

@@ -46,7 +46,7 @@ class ReplaysQuery(Shape):
     cursor: Cursor | None = None
 
 
-class Player(Shape):
+class Participation(Shape):
     """Somebody who took part."""
 
     player_id: str
@@ -106,7 +106,7 @@ class History(Storing):
                 handle=self._players,
                 summary="Who took part in a game, in the order in which they came",
                 asks=PageQuery,
-                answers=Page[Player],
+                answers=Page[Participation],
                 refuses=(none, no_cursor),
                 needs_store=True,
             ),
@@ -208,8 +208,8 @@ class History(Storing):
         return Reply(_replay(found))
 
 
-def _player(one: Participant) -> Player:
-    return Player(player_id=one.player, name=one.name or None, joined=one.joined, left=one.left)
+def _player(one: Participant) -> Participation:
+    return Participation(player_id=one.player, name=one.name or None, joined=one.joined, left=one.left)
 
 
 def _line(line: ChatLine) -> Line:

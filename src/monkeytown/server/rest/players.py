@@ -5,6 +5,7 @@ Knows what is kept of players, and the gate, which keeps them out.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -15,7 +16,7 @@ from msgspec import Meta
 from monkeytown.errors import Refusal, StoreDown
 from monkeytown.room.names import printed
 from monkeytown.server.auth import Auth
-from monkeytown.server.rest.answers import Reply, Shape
+from monkeytown.server.rest.answers import Reply, Shape, encode
 from monkeytown.server.rest.endpoints import Access, Call, Endpoint
 from monkeytown.server.rest.quotas import Quotas
 from monkeytown.server.rest.sessions import Name
@@ -25,6 +26,10 @@ __all__ = ["Players"]
 
 # The last second of the year 9999: what is later cannot be written as a date.
 LATEST = 253402300799.0
+
+
+# Entries of an export that are written in one go.
+AT_ONCE = 500
 
 
 class Player(Shape):
@@ -72,11 +77,20 @@ class Players(Storing):
         self._auth = auth
         self._quotas = quotas
         self._clock = clock
-        self.endpoints = self._for_everybody()
+        one = Endpoint(
+            method="GET",
+            path="/players/{player}",
+            handle=self._show,
+            summary="Who somebody is",
+            answers=Player,
+            refuses=(Refusal(code="REST-003"),),
+            needs_store=True,
+        )
+        self.endpoints: tuple[Endpoint, ...] = (*self._for_oneself(), one)
         if has_admin:
             self.endpoints += self._for_admins()
 
-    def _for_everybody(self) -> tuple[Endpoint, ...]:
+    def _for_oneself(self) -> tuple[Endpoint, ...]:
         me, too_many = "/players/me", Refusal(code="REST-002")
         return (
             Endpoint(
@@ -126,15 +140,6 @@ class Players(Storing):
                 access=Access.PLAYER,
                 answers=dict[str, Any],
                 refuses=(too_many,),
-                needs_store=True,
-            ),
-            Endpoint(
-                method="GET",
-                path="/players/{player}",
-                handle=self._show,
-                summary="Who somebody is",
-                answers=Player,
-                refuses=(Refusal(code="REST-003"),),
                 needs_store=True,
             ),
         )
@@ -203,7 +208,7 @@ class Players(Storing):
 
     async def _export(self, call: Call, asked: None) -> Reply:
         self._quotas.wants_all(call.player.id)
-        return Reply(await self._kept.export(call.player.id))
+        return Reply(await _written(await self._kept.export(call.player.id)))
 
     async def _erase(self, call: Call, asked: None) -> Reply:
         player = call.player.id
@@ -219,3 +224,18 @@ class Players(Storing):
     async def _unban(self, call: Call, asked: None) -> Reply:
         await self._auth.unban(call.path["player"])
         return Reply()
+
+
+async def _written(everything: dict[str, object]) -> msgspec.Raw:
+    """As JSON; it may be much, so other things have their turn meanwhile."""
+    parts: list[bytes] = []
+    for name, value in everything.items():
+        if not isinstance(value, list):
+            parts.append(encode(name) + b":" + encode(value))
+            continue
+        pieces = []
+        for start in range(0, len(value), AT_ONCE):
+            pieces.append(encode(value[start : start + AT_ONCE])[1:-1])
+            await asyncio.sleep(0)
+        parts.append(encode(name) + b":[" + b",".join(pieces) + b"]")
+    return msgspec.Raw(b"{" + b",".join(parts) + b"}")
