@@ -226,6 +226,26 @@ async def test_a_damaged_file_and_rules_that_fail_keep_no_server_from_starting(d
         assert only_room(town).room.epoch == 3
 
 
+async def test_of_two_files_of_one_room_the_one_that_was_taken_over_counts(data_folder: Path) -> None:
+    async with running([Counter], settings()) as town:
+        id = await play_once(town)
+    (file,) = await asyncio.to_thread(files, data_folder)
+    other = data_folder / "rooms" / "0002" / file.name
+    renamed = data_folder / "rooms" / "0002" / "another.room"
+
+    def copy() -> None:
+        other.parent.mkdir()
+        other.write_bytes(file.read_bytes())
+        renamed.write_bytes(file.read_bytes())
+
+    await asyncio.to_thread(copy)
+    with capture_logs() as logs:
+        async with running([Counter], settings()) as town:
+            assert list(town.rooms.rooms) == [id]
+    assert [line["file"] for line in logs if "put away" in line["event"]] == [str(renamed)]
+    assert await asyncio.to_thread(files, data_folder) == [file, renamed]
+
+
 async def test_two_servers_in_one_folder_do_not_open_the_same_room() -> None:
     async with running([Counter], settings()) as town:
         id = await play_once(town)
@@ -349,5 +369,25 @@ async def test_tic_tac_toe_goes_on_where_it_was(data_folder: Path, number: signa
         rooms[0].input(place=1)
         await eventually(lambda: cells(rooms[1])[1] == "O")
         await eventually(lambda: rooms[1].tables["board"].row(0).turn == "X")
+        for client in (ann, bob):
+            await client.close()
+
+
+async def test_clients_come_back_by_themselves(data_folder: Path) -> None:
+    async with served("tictactoe") as (process, url):
+        ann, bob = [await connect(url, token=token(id)) for id in ("ann", "bob")]
+        rooms = [await seated(client) for client in (ann, bob)]
+        rooms[0].input(place=4)
+        await eventually(lambda: cells(rooms[1])[4] == "X")
+        backs = [asyncio.create_task(client.wait("reconnected")) for client in (ann, bob)]
+        await asyncio.sleep(0)
+        process.terminate()
+        assert await process.wait() == 0
+    async with served("tictactoe", PORT=url.rpartition(":")[2]):
+        async with asyncio.timeout(TIMEOUT):
+            for back in backs:
+                assert (await back).same_room
+        rooms[1].input(place=0)
+        await eventually(lambda: cells(rooms[0]) == ["O", "", "", "", "X", "", "", "", ""])
         for client in (ann, bob):
             await client.close()

@@ -105,6 +105,11 @@ class KeptRooms:
 
     def _bring_back_one(self, files: RoomFiles, path: Path) -> bool:
         saved = going_on(unpacked(path.read_bytes()))
+        if saved.room != path.stem:
+            raise WireError(f"this is a checkpoint of room {saved.room}")
+        if saved.room in self._taken:
+            path.unlink()  # a process was killed while it took this file over from another
+            return False
         if not self._host.keeps(saved.game):
             log.info(
                 "a room that was put away stays so: its game is not served", file=str(path), game=saved.game
