@@ -24,7 +24,7 @@ from typing import Literal, Self
 
 from tests.chaos.faults import Faults, Line
 
-__all__ = ["Passage", "Proxy"]
+__all__ = ["Direction", "Passage", "Proxy"]
 
 READ_BYTES = 16 * 1024
 MOST_UNDER_WAY = 2**20
@@ -45,6 +45,8 @@ class Proxy:
         self.up, self.down = Faults(), Faults()
         self.accepting = True
         """While it is not, whoever comes is reset at once."""
+        self.cuts: Callable[[Direction, bytes], bool] = lambda direction, data: False
+        """Sees each piece before it is handed on; if it says so, its connection is reset instead, and the piece is lost."""
         self.passages: list[Passage] = []
         """The connections that are open, in the order in which they came."""
         self._server = (host, port)
@@ -142,8 +144,9 @@ class Passage:
             server = await self._proxy._dial()
             self._sockets.append(server)
             (client, *_), random = self._sockets, self._proxy._random
-            self._ways["up"] = _Way(self._proxy.up, random, client, server)
-            self._ways["down"] = _Way(self._proxy.down, random, server, client)
+            proxy = self._proxy
+            self._ways["up"] = _Way(proxy.up, random, client, server, lambda data: proxy.cuts("up", data))
+            self._ways["down"] = _Way(proxy.down, random, server, client, lambda data: proxy.cuts("down", data))
             await asyncio.gather(*(way.done for way in self._ways.values()))
         except OSError:
             self._reset = True  # one end was reset, or there is no server: so is the other
@@ -162,8 +165,16 @@ class Passage:
 class _Way:
     """One direction of a passage: a task that reads, one that writes, and what is under way between them."""
 
-    def __init__(self, faults: Faults, random: Random, source: socket.socket, sink: socket.socket) -> None:
+    def __init__(
+        self,
+        faults: Faults,
+        random: Random,
+        source: socket.socket,
+        sink: socket.socket,
+        cuts: Callable[[bytes], bool],
+    ) -> None:
         self._faults = faults
+        self._cuts = cuts
         self._line = Line(faults, random)
         self._source = source
         self._sink = sink
@@ -212,6 +223,8 @@ class _Way:
                 data = self._source.recv(max(1, int(rate / PIECES_A_SECOND)) if rate else READ_BYTES)
             except BlockingIOError:
                 continue
+            if self._cuts(data):
+                raise ConnectionResetError
             self._pieces.append((self._line.arrival(loop.time(), len(data)), data))
             self._bytes += len(data)
             self._changed.set()

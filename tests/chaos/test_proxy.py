@@ -222,6 +222,21 @@ async def test_who_is_not_accepted_is_reset(proxy: Proxy, dial: Dial, echo: Echo
     assert len(echo.writers) == 1
 
 
+async def test_what_is_looked_for_does_not_arrive(proxy: Proxy, dial: Dial, echo: Echo):
+    proxy.cuts = lambda direction, data: direction == "down" and b"answer" in data
+    reader, writer = await dial()
+    other, _ = await dial()
+    writer.write(b"hello")
+    assert await reader.readexactly(5) == b"hello"
+    writer.write(b"an answer")
+    with pytest.raises(ConnectionResetError):
+        await reader.read()
+    await until(lambda: echo.ends)
+    assert (bytes(echo.heard), echo.ends) == (b"helloan answer", ["reset"])
+    assert len(proxy.passages) == 1
+    assert not other.at_eof()
+
+
 async def test_without_a_server_there_is_a_reset(unused_port: int):
     async with Proxy("127.0.0.1", unused_port) as proxy:
         reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)

@@ -74,6 +74,38 @@ def test_numbers_go_on_when_all_was_trimmed(opened: Open):
     assert opened().last == 2
 
 
+def test_what_was_deleted_was_not_needed(opened: Open, tmp_path: Path):
+    """The position is on disk before anything goes; if it is lost all the same, nothing is waited for that is not there."""
+    journal = opened(segment_bytes=1)
+    for record in (b"a", b"b", b"c"):
+        add(journal, record)
+    journal.trim(2)
+    assert (tmp_path / "position").read_text() == "2\n"
+    (tmp_path / "position").unlink()
+    with capture_logs() as logs:
+        assert opened().trimmed == 2
+    assert [(line["log_level"], line["first"], line["last"]) for line in logs] == [("warning", 1, 2)]
+
+
+def test_a_segment_that_came_to_nothing_behind_those_that_are_gone(opened: Open, tmp_path: Path):
+    path_of(tmp_path, 4).write_bytes(b"")
+    with capture_logs():
+        journal = opened()
+    assert (journal.last, journal.trimmed, journal.segments) == (3, 3, ())
+
+
+def test_a_position_that_cannot_be_kept_does_not_keep_segments(
+    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    journal = opened(segment_bytes=1)
+    for record in (b"a", b"b"):
+        add(journal, record)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", Fault(os.replace, errno.ENOSPC))
+        journal.trim(1)
+    assert [segment.first for segment in segments_in(tmp_path)] == [2]
+
+
 def test_a_position_that_is_none_is_no_position(opened: Open, tmp_path: Path):
     add(opened(), b"a")
     for written in (b"", b"\xff\x00", b"-3", "²".encode()):

@@ -163,15 +163,6 @@ def test_a_segment_that_is_gone_is_passed_over(shelf: Shelf):
     assert [(line["log_level"], line["bytes"]) for line in logs] == [("error", 0)]
 
 
-def test_a_segment_that_was_gone_at_the_start_is_said_to_be_missing(tmp_path: Path):
-    Shelf(tmp_path, 17).journal.close()
-    path_of(tmp_path, 1).unlink()
-    shelf = Shelf(tmp_path, 0)
-    with capture_logs() as logs:
-        assert shelf.all(2) == list(range(6, 18))
-    assert [(line["log_level"], line["first"], line["last"]) for line in logs] == [("error", 3, 5)]
-
-
 def test_what_can_be_read_by_nobody_is_put_away_whole(shelf: Shelf, monkeypatch: pytest.MonkeyPatch):
     real, path = os.pread, path_of(shelf.folder, 6)
     unreadable = path.stat()

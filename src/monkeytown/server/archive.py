@@ -237,4 +237,6 @@ class Archive:
                 await self._index_all()
             self._news.clear()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), PING_SECONDS)
+                # Not wait_for, which until Python 3.12 forgets that it was cancelled if there are news at the same moment.
+                async with asyncio.timeout(PING_SECONDS):
+                    await self._news.wait()

@@ -74,6 +74,16 @@ class Journal:
             last = max(last, newest.first - 1)
         self.last = last
         self.segments = tuple(segments)
+        beginning = segments[0].first if segments else last + 1
+        if self.trimmed < beginning - 1:
+            # What was deleted was not needed, unless somebody else deleted it.
+            log.warning(
+                "the beginning of a spool is gone",
+                folder=str(self.folder),
+                first=self.trimmed + 1,
+                last=beginning - 1,
+            )
+            self.trimmed = beginning - 1
         sync_folder(self.folder)
 
     def _mend(self, segment: Segment) -> int | None:
@@ -192,17 +202,28 @@ class Journal:
 
     def trim(self, number: int) -> None:
         """Deletes the segments that hold nothing beyond that number, but for the newest, which says where numbers are."""
+        if len(self.segments) < 2 or self.segments[1].first > number + 1:
+            return
+        # So that it is known at a start that they were not needed. A full disk must not keep them from going.
+        with suppress(OSError):
+            self.save_position(number, sync=True)
         while len(self.segments) > 1 and self.segments[1].first <= number + 1:
             oldest = self.segments[0]
             oldest.path.unlink(missing_ok=True)
             self.segments = self.segments[1:]
             self.freed += oldest.size
 
-    def save_position(self, number: int) -> None:
-        """Keeps up to where nothing is needed. It is not synced: without it some records are read again."""
+    def save_position(self, number: int, *, sync: bool = False) -> None:
+        """Keeps up to where nothing is needed. It need not be synced: without it some records are read again."""
         new = self._position.with_suffix(".new")
-        new.write_text(f"{number}\n")
+        with new.open("w") as file:
+            file.write(f"{number}\n")
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(new, self._position)
+        if sync:
+            sync_folder(self.folder)
 
     def _saved_position(self) -> int:
         try:

@@ -79,39 +79,25 @@ class Reader:
         number = after + 1
         while number <= until:
             segment, end = self._find(number, until)
-            if segment is None:
+            found = self._read(segment, number, min(end - number + 1, records), size)
+            if found:
+                return Batch(number, found)
+            if segment.first == self._segments()[-1].first:
+                # Where its next record would be found is not known: those to come must be in another one.
+                self._renew()
                 return Batch(number, [])
-            if number < segment.first:
-                log.error(
-                    "records are missing in a spool",
-                    folder=str(segment.path.parent),
-                    first=number,
-                    last=segment.first - 1,
-                )
-                number = segment.first
-            if number <= end:
-                found = self._read(segment, number, min(end - number + 1, records), size)
-                if found:
-                    return Batch(number, found)
-                if segment.first == self._segments()[-1].first:
-                    # Where its next record would be found is not known: those to come must be in another one.
-                    self._renew()
-                    return Batch(number, [])
-                self._lose(segment, number, end)
+            self._lose(segment, number, end)
             number = end + 1
         return Batch(number, [])
 
-    def _find(self, number: int, until: int) -> tuple[Segment | None, int]:
-        """The segment that has this record, or the next one that there is, and the last of its records that counts."""
+    def _find(self, number: int, until: int) -> tuple[Segment, int]:
+        """The segment that has this record, and the last of its records that counts."""
         end = until
-        chosen = None
         for segment in reversed(self._segments()):
-            if chosen is not None and chosen.first <= number:
-                break
-            if chosen is not None:
-                end = min(end, chosen.first - 1)
-            chosen = segment
-        return chosen, end
+            if segment.first <= number:
+                return segment, end
+            end = min(end, segment.first - 1)
+        raise AssertionError("what is not needed any more is not read")
 
     def _read(self, segment: Segment, number: int, limit: int, size: int) -> list[bytes]:
         """At least one record, or none if what is there cannot be read."""

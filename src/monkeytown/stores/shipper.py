@@ -270,5 +270,7 @@ class Shipper:
         if seconds <= 0:
             return
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), seconds)
+            # Not wait_for, which until Python 3.12 forgets that it was cancelled if this is to stop at the same moment.
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
             await asyncio.sleep(min(seconds, FIRST_DELAY))

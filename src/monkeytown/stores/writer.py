@@ -87,9 +87,13 @@ class Writer:
             self._rest()
             # Looked at before the work: what was added before it was set is in that.
             closing = self._closing.is_set()
-            self._tidy(at_once=closing)
-            if closing or self.failing_since is None or time.monotonic() >= self._retry_at:
-                self._write()
+            try:
+                self._tidy(at_once=closing)
+                if closing or self.failing_since is None or time.monotonic() >= self._retry_at:
+                    self._write()
+            except Exception as error:
+                # If it is no OSError it is no disk's fault, but ours; the records must not pay for it.
+                self._failed(error)
         self._journal.close()
 
     def _rest(self) -> None:
@@ -107,19 +111,16 @@ class Writer:
 
     def _write(self) -> None:
         self._began = time.monotonic()
-        try:
-            if self._renewing:
-                self._journal.begin()
-                self._renewing = False
-            while self._piece or self._take():
-                self._journal.write(b"".join(self._piece), len(self._piece))
-                self._piece = []
-                self.durable = self._journal.last
-                self._succeeded()
-                self._announce()
-        except Exception as error:
-            # Not the disk's fault if it is no OSError, but ours; the records must not pay for it.
-            self._failed(error)
+        if self._renewing:
+            self._journal.begin()
+            self._renewing = False
+            self._succeeded()
+        while self._piece or self._take():
+            self._journal.write(b"".join(self._piece), len(self._piece))
+            self._piece = []
+            self.durable = self._journal.last
+            self._succeeded()
+            self._announce()
 
     def _take(self) -> bool:
         """The next piece of the queue; whether there was any."""
