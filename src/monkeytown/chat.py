@@ -8,11 +8,21 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from math import inf
+from typing import NamedTuple
 
 from monkeytown.errors import Refusal
 from monkeytown.player import Player
 
-__all__ = ["Chat"]
+__all__ = ["Chat", "SavedChat"]
+
+
+class SavedChat(NamedTuple):
+    """A chat that was put away."""
+
+    slow_seconds: float
+    lines: list[dict[str, str]]
+    muted: dict[str, float]
+    spoke: dict[str, float]
 
 
 class Chat:
@@ -63,6 +73,18 @@ class Chat:
         """Somebody is gone; what there is to hold against them stays until it is over."""
         if self._now() - self._spoke.get(player_id, -inf) >= self.slow_seconds:
             self._spoke.pop(player_id, None)
+
+    def saved(self) -> SavedChat:
+        """All that there is to it."""
+        muted = {id: float(until) for id, until in self._muted.items()}
+        return SavedChat(float(self.slow_seconds), list(self._lines), muted, dict(self._spoke))
+
+    def restore(self, saved: SavedChat) -> None:
+        """It goes on as it was, in the same game time."""
+        self.slow_seconds = saved.slow_seconds
+        self._lines.extend(saved.lines)
+        self._muted.update(saved.muted)
+        self._spoke.update(saved.spoke)
 
 
 def _id(player: Player | str) -> str:

@@ -43,8 +43,9 @@ HOOKS = (
     "on_resume",
     "on_leave",
     "on_dispose",
+    "save",
+    "load",
 )
-_RESERVED = ("save", "load")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -108,6 +109,8 @@ class Game:
         for attribute, value in cls.__dict__.items():
             _check_hook(cls, attribute, value)
         _check_inputs(cls)
+        if cls.load is not Game.load and cls.save is Game.save:
+            raise SchemaError(f"{cls.__name__} has load and no save: there would be nothing to load")
 
     # Hooks
 
@@ -171,6 +174,21 @@ class Game:
 
     def on_dispose(self) -> None:
         """The room ends."""
+
+    def save(self) -> Any:
+        """What `load` needs beside the tables: anything JSON can hold, of at most a megabyte. It must not change the game.
+
+        A game that overrides this is kept: a server that stops, or that is killed, opens its rooms again when it is
+        next started in the same data folder. Tables, chat, dice, time and tick need no help.
+        """
+        return None
+
+    def load(self, saved: Any) -> None:
+        """A room is brought back: called instead of `on_create`, once its tables are as they were.
+
+        `saved` is what `save` returned. Nobody is in the room yet: its players come back by `on_join`, under the same
+        ids if they have tokens, and rows that were theirs belong to nobody. Timers are gone; make them anew here.
+        """
 
     # What rules may do
 
@@ -252,8 +270,6 @@ def _check_inputs(cls: type[Game]) -> None:
 
 def _check_hook(cls: type[Game], attribute: str, value: object) -> None:
     """A hook that would never be called is told of when the class is made, not wondered about later."""
-    if attribute in _RESERVED:
-        raise SchemaError(f"{cls.__name__}.{attribute}: this name is reserved for a hook of a later version")
     if attribute == "on_auth":
         if not isinstance(value, classmethod | staticmethod):
             raise SchemaError(

@@ -25,6 +25,7 @@ import msgspec
 from monkeytown.client.mirror import Mirror
 from monkeytown.errors import Refusal
 from monkeytown.game import Game
+from monkeytown.room.checkpoint import unpacked
 from monkeytown.room.closing import Closing
 from monkeytown.room.cursor import Cursor
 from monkeytown.room.delayed import Delayed
@@ -49,9 +50,14 @@ def play(
     max_players: int | None = None,
     mode: str = "",
     options: Mapping[str, Any] | None = None,
+    saved: bytes | None = None,
 ) -> TestedRoom:
-    """A room of a game, to be used in a `with` block. Raises `Refusal` if its rules do not want one like this."""
-    return TestedRoom(game_class, seed, Setup(max_players, mode, options=options or {}))
+    """A room of a game, to be used in a `with` block. Raises `Refusal` if its rules do not want one like this.
+
+    `saved` is the checkpoint of a room that goes on here, as if the server had been started anew; its players join again,
+    in the same order, to be the same.
+    """
+    return TestedRoom(game_class, seed, Setup(max_players, mode, options=options or {}), saved)
 
 
 class TestedRoom:
@@ -59,8 +65,9 @@ class TestedRoom:
 
     __test__ = False
 
-    def __init__(self, game_class: type[Game], seed: int, setup: Setup) -> None:
-        self.room = Room(game_class, room_id="test", seed=seed, setup=setup)
+    def __init__(self, game_class: type[Game], seed: int, setup: Setup, saved: bytes | None) -> None:
+        checkpoint = None if saved is None else unpacked(saved)
+        self.room = Room(game_class, room_id="test", seed=seed, setup=setup, saved=checkpoint)
         self.players: list[TestedPlayer] = []
         """Who is in the room."""
         self._joined = 0
@@ -95,6 +102,10 @@ class TestedRoom:
         self.players.append(player)
         self._after_event()
         return player
+
+    def checkpoint(self) -> bytes:
+        """The room as it is: `play(Game, saved=…)` goes on with it."""
+        return self.room.checkpoint()
 
     def step(self, ticks: int = 1) -> None:
         """Some ticks (in a game without ticks: versions of the state), each of which every player reads."""

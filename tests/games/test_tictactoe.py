@@ -182,3 +182,47 @@ def test_a_seat_waits_for_whoever_lost_the_connection(room: TestedRoom) -> None:
     bob.act(place=0)
     assert [seat.away for seat in ada.tables.seats] == [False, False]
     assert list(ada.tables.board.cells)[:5] == ["O", "", "", "", "X"]
+
+
+class TestAServerThatIsStartedAnew:
+    def test_players_who_come_back_play_on(
+        self, room: TestedRoom, pair: tuple[TestedPlayer, TestedPlayer]
+    ) -> None:
+        moves(pair, 0, 4, 8)
+        with play(TicTacToe, saved=room.checkpoint()) as again:
+            ada, bob = again.join("Ada"), again.join("Bob")
+            assert (ada.entity.mark, bob.entity.mark) == ("X", "O")
+            assert [seat.away for seat in ada.tables.seats] == [False, False]
+            assert list(ada.tables.board.cells) == ["X", "", "", "", "O", "", "", "", "X"]
+            ada.act(place=1)
+            assert refusal(ada) == "It is not your turn."
+            bob.act(place=1)
+            assert not bob.errors
+
+    def test_seats_wait_and_are_then_given_up(
+        self, room: TestedRoom, pair: tuple[TestedPlayer, TestedPlayer]
+    ) -> None:
+        moves(pair, 0, 4)
+        with play(TicTacToe, saved=room.checkpoint()) as again:
+            ada = again.join("Ada")
+            again.run(seconds=59)
+            assert [(seat.name, seat.away) for seat in ada.tables.seats] == [("Ada", False), ("Bob", True)]
+            again.run(seconds=2)
+            assert [seat.name for seat in ada.tables.seats] == ["Ada"]
+            assert ada.tables.board.turn == ""
+            bob = again.join("Bob")
+            assert (bob.entity.mark, ada.tables.board.turn) == ("O", "O")
+
+    def test_who_begins_is_not_forgotten(
+        self, room: TestedRoom, pair: tuple[TestedPlayer, TestedPlayer]
+    ) -> None:
+        moves(pair, 0, 3, 1, 4, 2)
+        with (
+            play(TicTacToe, saved=room.checkpoint()) as again,
+            play(TicTacToe, saved=again.checkpoint()) as third,
+        ):
+            players = third.join("Ada"), third.join("Bob")
+            for player in players:
+                player.act(rematch=True)
+            assert players[0].tables.board.turn == "O"
+            assert [player.entity.wins for player in players] == [1, 0]

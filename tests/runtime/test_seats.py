@@ -101,3 +101,14 @@ def test_it_counts_as_a_list_of_who_asked_for_whom_would() -> None:
                 name in taken for name in names if taken
             ]
         assert seats.taken(now + 10) == len(members)
+
+
+def test_those_who_wait_for_longer_hold_up_nobody() -> None:
+    seats = Seats([])
+    seats.reserve("", ["ada"], MUCH_LATER)
+    seats.reserve("bob", ["bob"], LATER)
+    assert seats.waits_for("ada", "")
+    assert not seats.waits_for("bob", "")
+    assert seats.reserved(LATER) == 1
+    assert seats.reserved(MUCH_LATER) == 0
+    assert not seats.waits_for("ada", "")

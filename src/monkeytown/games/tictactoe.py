@@ -47,9 +47,30 @@ class TicTacToe(Game):
 
     def on_create(self) -> None:
         self.first = "O"  # who began the last game
+        self.expected: dict[
+            str, int
+        ] = {}  # seats of players who were here before the server was started anew
+
+    def save(self) -> dict[str, Any]:
+        seats = {player.id: player.entity.id for player in self.players}
+        return {"first": self.first, "expected": self.expected | seats}
+
+    def load(self, saved: dict[str, Any]) -> None:
+        self.first, self.expected = saved["first"], saved["expected"]
+        for seat in self.seats:
+            seat.away = True
+        self.after(self.seat_seconds or 0, self.expect_nobody)
+
+    def expect_nobody(self) -> None:
+        """Whoever has not come back by now is gone."""
+        gone, self.expected = self.expected, {}
+        for seat in gone.values():
+            self.vacate(self.seats[seat])
 
     def on_join(self, player: Player) -> None:
-        player.entity = self.seats.spawn(name=player.name)
+        seat = self.seats.get(self.expected.pop(player.id, 0))
+        player.entity = seat or self.seats.spawn(name=player.name)
+        player.entity.away = False
         self.fill_seats()
 
     def on_drop(self, player: Player) -> None:
@@ -59,8 +80,11 @@ class TicTacToe(Game):
         player.entity.away = False
 
     def on_leave(self, player: Player) -> None:
-        played = player.entity.mark
-        self.seats.despawn(player.entity)
+        self.vacate(player.entity)
+
+    def vacate(self, seat: Seat) -> None:
+        played = seat.mark
+        self.seats.despawn(seat)
         if played:
             self.clear_board()
             self.fill_seats()

@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 from monkeytown.errors import HookError
 
-__all__ = ["ROOM_CLOSED", "ROOM_FAILED", "Closing"]
+__all__ = ["PUT_AWAY", "ROOM_CLOSED", "ROOM_FAILED", "Closing"]
 
-# Close codes of docs/reference/errors.md. Both say: do not come back to this room.
+# Close codes of docs/reference/errors.md. The first says: come back; the others: do not, to this room.
+GOING_AWAY = 4000
 ROOM_FAILED = 4505
 ROOM_CLOSED = 4506
 
@@ -19,3 +20,7 @@ class Closing(NamedTuple):
     reason: str
     code: int
     error: HookError | None = None
+
+
+PUT_AWAY = Closing("the room is put away", GOING_AWAY)
+"""Nothing happens here any more; the room goes on elsewhere, or later."""

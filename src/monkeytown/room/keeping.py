@@ -60,6 +60,11 @@ class Keeping:
         for member in self._stage.members.values():
             self.document(member)
 
+    def all_left(self) -> None:
+        """The room is put away: whoever was here comes anew, if they come."""
+        for member in self._stage.members.values():
+            self.left(member)
+
     def closed(self, closing: Closing) -> None:
         self.documents()
         self.ledger.note(Kind.CLOSED, reason=closing.reason, failed=closing.error is not None)

@@ -80,14 +80,14 @@ class Ledger:
         return taken
 
 
-def as_json(content: object) -> bytes:
-    """As it is kept. Raises TypeError or ValueError for what JSON cannot hold, and for what is too large."""
+def as_json(content: object, most: int = MAX_CONTENT) -> bytes:
+    """As it is kept. Raises TypeError or ValueError for what JSON cannot hold, and for more than `most` bytes."""
     try:
         written = msgspec.json.encode(content, enc_hook=_plain)
     except (OverflowError, RecursionError, UnicodeEncodeError) as error:
         raise ValueError(f"this cannot be kept: {error}") from None
-    if len(written) > MAX_CONTENT:
-        raise ValueError(f"{len(written)} bytes are too many to keep; at most {MAX_CONTENT} bytes")
+    if len(written) > most:
+        raise ValueError(f"{len(written)} bytes are too many to keep; at most {most} bytes")
     return written
 
 

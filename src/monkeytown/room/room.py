@@ -11,33 +11,34 @@ from typing import Any
 
 from monkeytown._core import state, values
 from monkeytown._core.area import Area
-from monkeytown._core.fanout import Group
-from monkeytown._core.sight import Sight
 from monkeytown._core.timing import COMMIT, ON_INPUT, ON_TICK, TIMERS, Stopwatch
 from monkeytown.errors import ERROR_CODES, FieldError, Refusal
 from monkeytown.game import Game
 from monkeytown.player import Player
-from monkeytown.position import Position, Reason
-from monkeytown.room.closing import ROOM_CLOSED, ROOM_FAILED, Closing
-from monkeytown.room.encoded import Encoded, Encoding, Reading
+from monkeytown.room.checkpoint import Checkpoint, bring_back, packed, restore_tables, take
+from monkeytown.room.closing import PUT_AWAY, ROOM_CLOSED, ROOM_FAILED, Closing
 from monkeytown.room.inputs import hand_over, queue_for, record
 from monkeytown.room.keeping import Keeping
 from monkeytown.room.mail import News
 from monkeytown.room.member import Member
-from monkeytown.room.private import Private, private_part
+from monkeytown.room.readable import ReadableRoom
 from monkeytown.room.reading import Reader
 from monkeytown.room.rules import Rules
 from monkeytown.room.seating import Seating
 from monkeytown.room.setup import AS_EVER, Setup
 from monkeytown.room.stage import RoomStage
-from monkeytown.room.view import EVERYTHING, View
+from monkeytown.room.view import EVERYTHING
 from monkeytown.schema import Schema
 
 __all__ = ["Room"]
 
 
-class Room:
-    """One room of a game. Its first version is committed once `on_create` has run."""
+class Room(ReadableRoom):
+    """One room of a game. Its first version is committed once `on_create` has run.
+
+    One that was put away (`saved`) goes on in the tick and epoch where it was. Raises `SchemaError` or `WireError` if it
+    cannot.
+    """
 
     def __init__(
         self,
@@ -48,8 +49,10 @@ class Room:
         seed: int = 0,
         setup: Setup = AS_EVER,
         stopwatch: Stopwatch | None = None,
+        saved: Checkpoint | None = None,
     ) -> None:
         self.id = room_id
+        self.setup = setup = setup if saved is None else saved.setup
         self.name = game_class.name
         self.tick_rate = game_class.tick_rate
         self.schema = Schema.of(game_class)
@@ -62,13 +65,15 @@ class Room:
         self.inputs = queue_for(self.schema)
         """Packed inputs, pushed by whoever receives them; None for a game without an `input` class."""
         tables = self.schema.build()
+        if saved is not None:
+            restore_tables(self.schema, tables, self.name, saved)
         self.tables = tuple(tables.values())
         self.has_private = any(table.has_private for table in self.tables)
         """Whether some rows have something that only their owners see."""
         self.area: Area | None = self.schema.divide(tables)
         """What its players see a part of; None if all see all."""
         self._reader = Reader(room_id, self.tables, epoch, self.area)
-        self._steps = 0
+        self._steps = 0 if saved is None else saved.steps
         self._stage = RoomStage(has_ticks=self.tick_rate > 0, leaderboard=game_class.leaderboard)
         self.listeners: list[Callable[[News], object]] = self._stage.listeners
         """Are told what everybody is told, as it is told; they must neither raise nor wait."""
@@ -81,82 +86,27 @@ class Room:
         self._lap = None if stopwatch is None else stopwatch.lap
         self._rules = Rules(
             game_class,
-            stage=self._stage,
-            tables=tables,
-            players=self._seating.players,
+            self._stage,
+            tables,
+            self._seating.players,
             room_id=room_id,
             seed=seed,
             setup=setup,
         )
         self.keeping = Keeping(self._stage, self._rules)
         """What is to be kept of the room."""
-        if self._rules.failed is None:
+        if saved is not None:
+            bring_back(saved, self._rules, self._stage, self._seating, self._reader)
+        elif self._rules.failed is None:
             self._rules.call("on_create")
         self._settle()
-        if self.closed is None:
+        if self.closed is None and saved is None:
             self._commit()
 
     @property
     def game(self) -> Game:
         """The rules' own object."""
         return self._rules.game
-
-    # Reading
-
-    @property
-    def position(self) -> Position:
-        """Where the room stands."""
-        return self._reader.now
-
-    @property
-    def epoch(self) -> int:
-        return self._reader.now.epoch
-
-    @property
-    def tick(self) -> int:
-        return self._reader.now.tick
-
-    @property
-    def encoded(self) -> Encoded:
-        """What was encoded in this tick, and how often that was shared."""
-        return self._reader.encoded
-
-    def read(
-        self, position: Position | None, view: View | Sight = EVERYTHING, encoding: Encoding = Encoding.BINARY
-    ) -> Reading:
-        """What brings a reader from `position` to now; to be asked right after `step`.
-
-        Nothing for now, if something has happened that the next step will show; nothing for good if the rules failed.
-        """
-        if self._rules.failed is not None:
-            return Reading(Reason.CONTINUED, position, None)
-        if isinstance(view, Sight):
-            return self._reader.look(position, view, encoding)
-        return self._reader.read((position, view, encoding))
-
-    @property
-    def is_disturbed(self) -> bool:
-        """Whether something may have happened since the last step, so that there is nothing to read before the next one."""
-        return self._reader.disturbed
-
-    def decide(self, position: Position, member: Member) -> Reason:
-        """How a member who has the state of `position` goes on. To one who sees the past it is of no use."""
-        if member.delay:
-            return Reason.OTHER_EPOCH
-        view = member.view
-        return self._reader.decide(position, view if isinstance(view, Sight) else None)
-
-    def plan(self, group: Group, cohort: int, position: Position | None) -> tuple[Reason, int]:
-        """The same for many at once who each see a part, all of them at `position`: see `Reader.plan`."""
-        if self._rules.failed is not None:
-            return Reason.CONTINUED, 0
-        return self._reader.plan(group, cohort, position)
-
-    def private(
-        self, member: Member, base: int | None, encoding: Encoding = Encoding.BINARY
-    ) -> Private | None:
-        """What only this member is told, from tick `base` (None after a snapshot) to now; None if nothing."""
-        return private_part(self.tables, member, base, encoding)
 
     # Players
 
@@ -351,6 +301,25 @@ class Room:
         if self._rules.failed is None:
             self._rules.call("on_dispose")
             self._settle()
+
+    def checkpoint(self, *, final: bool = False) -> bytes:
+        """The room as it is now. Raises `HookError` if its rules fail, which ends it, and `Refusal` if it has ended."""
+        self._still_open()
+        parts = (self.schema, self.tables, self._rules, self._stage, self._seating)
+        taken = take(*parts, self.setup, position=self.position, steps=self._steps, final=final)
+        if taken is None:
+            self._settle()
+            assert self._rules.failed is not None
+            raise self._rules.failed
+        return packed(taken)
+
+    def put_away(self) -> bytes:
+        """The last checkpoint: nothing happens here after it, and the rules hear nothing more."""
+        self.keeping.all_left()
+        saved = self.checkpoint(final=True)
+        self.closed, self._disposed = PUT_AWAY, True
+        self._stage.timers.clear()
+        return saved
 
     def _settle(self) -> None:
         """Acts on what the rules did while a hook ran: failed, kicked, closed."""

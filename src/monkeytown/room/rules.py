@@ -35,10 +35,10 @@ class Rules:
     def __init__(
         self,
         game_class: type[Game],
-        *,
         stage: RoomStage,
         tables: dict[str, Table[Any]],
         players: Mapping[str, Player],
+        *,
         room_id: str,
         seed: int,
         setup: Setup,

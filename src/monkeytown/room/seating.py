@@ -29,12 +29,13 @@ class Seating:
         """The same members for compiled code, which takes their inputs."""
         self._stage = stage
         self._area = area
-        self._last_number = 0
+        self.last_number = 0
+        """Of who came last."""
 
     def seat(self, player_id: str, name: str | None) -> Member:
         """A seat for a new player, whose number nobody has had."""
-        self._last_number += 1
-        number = self._last_number
+        self.last_number += 1
+        number = self.last_number
         player = Player(self._stage, player_id, player_name(name, number), number)
         member = Member(player, None if self._area is None else Sight(self._area))
         self._stage.members[player_id] = member

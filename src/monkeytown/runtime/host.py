@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from monkeytown._core.timing import Stopwatch
 from monkeytown.errors import Refusal
 from monkeytown.game import Game
+from monkeytown.room.checkpoint import Checkpoint
 from monkeytown.room.ledger import Entry, Kind
 from monkeytown.room.room import Room
 from monkeytown.runtime.hosted import Audience, HostedRoom
@@ -79,7 +80,8 @@ class Host:
         """The room that a `gameId` means to a player who has a seat there."""
         if session.identity is not None:
             for hosted in self.rooms.values():
-                if session.id in hosted.sessions and game_id in (hosted.game_name, hosted.room.id):
+                has_seat = session.id in hosted.sessions or hosted.awaits(session.id)
+                if has_seat and game_id in (hosted.game_name, hosted.room.id):
                     return hosted
         return None
 
@@ -98,7 +100,7 @@ class Host:
         setup = listing.setup
         if setup.max_players is None:
             setup = setup._replace(max_players=self._max_players)
-        stopwatch = Stopwatch(self.metrics.games[game_name].timing, self.ticker.course)
+        stopwatch = self._stopwatch(game_name)
         room = Room(
             self.games[game_name],
             room_id=secrets.token_urlsafe(16),
@@ -106,10 +108,33 @@ class Host:
             setup=setup,
             stopwatch=stopwatch,
         )
-        self.metrics.games[game_name].rooms_opened += 1
+        room.keeping.ledger.note(Kind.OPENED, game=game_name, mode=setup.mode, private=setup.private)
+        return self._opened_with(room, stopwatch, listing)
+
+    def keeps(self, game_name: str) -> bool:
+        """Whether rooms of this game are to outlive the server: it is served, and has a `save`."""
+        game = self.games.get(game_name)
+        return game is not None and game.save is not Game.save
+
+    def bring_back(self, saved: Checkpoint, seat_seconds: float) -> HostedRoom:
+        """A room that was put away goes on. Its players' seats wait for them for so long, or as long as the game says.
+
+        Raises `SchemaError` or `WireError` if the game is another by now, and `Refusal` if its rules fail.
+        """
+        stopwatch = self._stopwatch(saved.game)
+        room = Room(self.games[saved.game], room_id=saved.room, saved=saved, stopwatch=stopwatch)
+        hosted = self._opened_with(room, stopwatch, Listing(saved.setup))
+        seconds = room.game.seat_seconds
+        hosted.await_players(saved.players, self.now() + (seat_seconds if seconds is None else seconds))
+        return hosted
+
+    def _stopwatch(self, game_name: str) -> Stopwatch:
+        return Stopwatch(self.metrics.games[game_name].timing, self.ticker.course)
+
+    def _opened_with(self, room: Room, stopwatch: Stopwatch, listing: Listing) -> HostedRoom:
+        self.metrics.games[room.name].rooms_opened += 1
         self._opened += 1
         listing.number, listing.opened = self._opened, time.time()
-        room.keeping.ledger.note(Kind.OPENED, game=game_name, mode=setup.mode, private=setup.private)
         hosted = HostedRoom(self, room, stopwatch, listing)
         if room.closed is not None:
             raise Refusal(code="GAME-005")

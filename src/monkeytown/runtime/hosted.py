@@ -7,13 +7,13 @@ audiences that there is something new.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
 from monkeytown._core.timing import ENCODE, EVENTS, SEND, Stopwatch
-from monkeytown.errors import Refusal
+from monkeytown.errors import HookError, Refusal
 from monkeytown.protocol.close import CloseCode
 from monkeytown.protocol.codec import BINARY
 from monkeytown.room.member import Member
@@ -34,6 +34,9 @@ log = structlog.get_logger()
 
 # Slower rooms do not let events wait for the next tick.
 PROMPT_RATE = 20
+
+BROUGHT_BACK = ""
+"""Has reserved the seats of those who were in a room when it was put away. Nobody's id is empty."""
 
 
 class Audience(Protocol):
@@ -160,6 +163,42 @@ class HostedRoom:
         if self.room.closed is None:
             self.room.keeping.documents()
             self._settle()
+
+    # Put away
+
+    def await_players(self, players: Collection[str], until: float) -> None:
+        """The room was brought back: these have their seats until then, and it stays open as long."""
+        self.seats.reserve(BROUGHT_BACK, players, until)
+        self.empty_since = until
+
+    def awaits(self, player_id: str) -> bool:
+        """Whether the player was here when the room was put away, and has not come back yet."""
+        return self.seats.waits_for(player_id, BROUGHT_BACK)
+
+    def checkpoint(self) -> bytes | None:
+        """The room as it is, to be brought back should the server end without a word; None if it has ended, or ends now."""
+        return self._checkpoint(self.room.checkpoint)
+
+    def put_away(self) -> bytes | None:
+        """The room stops here, to be brought back later; None if it has ended."""
+        self.advance()
+        self.disturbed()
+        saved = self._checkpoint(self.room.put_away)
+        if saved is not None:
+            self._ended = True
+            self._stop()
+            self._host.forget(self)
+            self._host.keep(self.room, self.room.keeping.ledger.take())
+        return saved
+
+    def _checkpoint(self, make: Callable[[], bytes]) -> bytes | None:
+        if self._ended:
+            return None
+        try:
+            return make()
+        except HookError:
+            self._settle()
+            return None
 
     # Time
 
@@ -320,13 +359,17 @@ class HostedRoom:
             self.room.dispose()
             self._settle()
 
-    def _end(self) -> None:
-        self._ended = True
+    def _stop(self) -> None:
+        """Time stands still."""
         if self._beat is not None:
             self._host.ticker.remove(self._beat)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _end(self) -> None:
+        self._ended = True
+        self._stop()
         closing = self.room.closed
         assert closing is not None
         if closing.error is not None:

@@ -23,7 +23,7 @@ class Seats:
     def __init__(self, members: Members) -> None:
         self._members = members
         self._groups: dict[str, tuple[float, set[str]]] = {}
-        """Until when and for whom, by who asked; what runs out first comes first, since all are kept equally long."""
+        """Until when and for whom, by who asked; what runs out first comes first."""
         self._reserved: dict[str, set[str]] = {}
         """Who asked, by player. Nobody in it is a member."""
 
@@ -50,8 +50,14 @@ class Seats:
         self.release(by)
         group = {player for player in players if player not in self._members}
         self._groups[by] = until, group
+        if until < max(others for others, _ in self._groups.values()):
+            self._groups = dict(sorted(self._groups.items(), key=lambda one: one[1][0]))
         for player in group:
             self._reserved.setdefault(player, set()).add(by)
+
+    def waits_for(self, player: str, by: str) -> bool:
+        """Whether this one has reserved a seat for the player."""
+        return by in self._reserved.get(player, ())
 
     def release(self, by: str) -> None:
         """What somebody had reserved is free."""

@@ -217,7 +217,12 @@ async def _build(
     games: Sequence[type[Game]], settings: Settings, sock: socket.socket, routes: Sequence[BaseRoute]
 ) -> tuple[_Server, RunningServer]:
     """An instance, with HTTP around it."""
-    instance = Instance(games, settings, await Archive.open(settings))
+    archive = await Archive.open(settings)
+    try:
+        instance = Instance(games, settings, archive)
+    except StartError:
+        await archive.close()
+        raise
     about = RunningServer(settings, sock, instance)
     page = MetricsPage(
         ServerCollector(instance.host, instance.sessions, instance.front, instance.polls, instance.events),

@@ -28,6 +28,7 @@ from monkeytown.server.auth import Auth, own_check
 from monkeytown.server.headers import HEADERS
 from monkeytown.server.health import Health
 from monkeytown.server.recording import recordings
+from monkeytown.server.rooms import KeptRooms
 from monkeytown.server.settings import MIN_SECRET_BYTES, Settings
 from monkeytown.server.tokens import KeyFile, Tokens
 
@@ -58,6 +59,7 @@ class Instance:
             max_rooms=settings.max_rooms,
             empty_seconds=settings.empty_room_seconds,
         )
+        self.kept = KeptRooms(self.host, settings)
         self.origins = Origins(settings.origins, loopback=settings.on_loopback)
         addresses = Addresses(settings.connections_per_address, free_loopback=settings.on_loopback)
         self.auth = Auth(
@@ -96,6 +98,7 @@ class Instance:
         shortest = min(settings.first_message_seconds, settings.silence_seconds, settings.stalled_seconds)
         self._sweeper = Sweeper(min(1.0, shortest / 4), sweeps)
         self.health = Health(lambda: archive.trouble)
+        self.kept.bring_back()
 
     def _is_private(self, room: Room) -> bool:
         hosted = self.host.rooms.get(room.id)
@@ -107,17 +110,20 @@ class Instance:
             self.recordings.start()
         self.front.start()
         self._sweeper.start()
+        self.kept.start()
         self.health.ready = True
 
     async def stop(self) -> None:
         self.health.ready = False
         self._sweeper.stop()
+        self.kept.put_away()
         self.sessions.close()
         self.front.close()
         self.polls.close()
         if self.events is not None:
             await self.events.close()
         self.host.close()
+        await self.kept.close()
         await self.recordings.close()
         await self.archive.close()
 

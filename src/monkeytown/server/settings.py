@@ -87,6 +87,12 @@ class Settings(BaseSettings, Limits):
         ge=1024 * 1024,
         description="Bytes that may wait on disk for the database; what comes beyond is not kept.",
     )
+    checkpoint_seconds: float = Field(
+        default=10.0,
+        ge=0,
+        le=3600,
+        description="How often a room of a game with a save goes to disk while it runs; 0: such rooms are not kept.",
+    )
     record_rate: float = Field(
         default=20,
         ge=1,

@@ -1,6 +1,7 @@
 """Whose a folder is: one process has it, until it gives it up or is no more.
 
-Knows a lock that the kernel lets go of when a process ends, however it ends.
+Knows a lock that the kernel lets go of when a process ends, however it ends, and numbered folders, of which each process has
+one of its own.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 from monkeytown.errors import StartError
 from monkeytown.stores.segments import sync_folder
 
-__all__ = ["FolderLock", "make_folder"]
+__all__ = ["FolderLock", "free_folders", "make_folder", "new_folder"]
 
 
 def make_folder(folder: Path) -> None:
@@ -72,3 +73,26 @@ class FolderLock:
             with suppress(OSError):
                 self._folder.rmdir()
         self.release()
+
+
+def free_folders(root: Path) -> dict[Path, FolderLock]:
+    """The numbered folders that nobody has, locked, the first one last. Raises OSError."""
+    free = {}
+    for folder in sorted(root.iterdir(), reverse=True):
+        if folder.name.isascii() and folder.name.isdecimal() and folder.is_dir():
+            try:
+                free[folder] = FolderLock(folder)
+            except StartError:
+                continue
+    return free
+
+
+def new_folder(root: Path) -> tuple[Path, FolderLock]:
+    """The first number that nobody has. Raises OSError."""
+    number = 1
+    while True:
+        folder = root / f"{number:04d}"
+        try:
+            return folder, FolderLock(folder)
+        except StartError:
+            number += 1

@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from monkeytown.errors import StartError
-from monkeytown.stores.folder import FolderLock, make_folder
+from monkeytown.stores.folder import FolderLock, free_folders, make_folder, new_folder
 from monkeytown.stores.metrics import SpoolMetrics
 from monkeytown.stores.spool import SEGMENT_BYTES, Spool
 
@@ -44,8 +44,8 @@ def open_spools(root: Path, *, max_bytes: int, segment_bytes: int = SEGMENT_BYTE
     locks: dict[Path, FolderLock] = {}
     try:
         make_folder(root)
-        locks = _free_folders(root)
-        folder, lock = locks.popitem() if locks else _new_folder(root)
+        locks = free_folders(root)
+        folder, lock = locks.popitem() if locks else new_folder(root)
         own = Spool(folder, max_bytes=max_bytes, segment_bytes=segment_bytes, metrics=metrics, lock=lock)
     except (OSError, StartError) as error:
         for lock in locks.values():
@@ -63,25 +63,3 @@ def open_spools(root: Path, *, max_bytes: int, segment_bytes: int = SEGMENT_BYTE
         log.info("a spool was left behind", folder=str(left), records=spool.last - spool.trimmed)
         leftovers.append(spool)
     return Spools(root, own, leftovers, metrics)
-
-
-def _free_folders(root: Path) -> dict[Path, FolderLock]:
-    """Those that nobody has, locked, the first one last."""
-    free = {}
-    for folder in sorted(root.iterdir(), reverse=True):
-        if folder.name.isascii() and folder.name.isdecimal() and folder.is_dir():
-            try:
-                free[folder] = FolderLock(folder)
-            except StartError:
-                continue
-    return free
-
-
-def _new_folder(root: Path) -> tuple[Path, FolderLock]:
-    number = 1
-    while True:
-        folder = root / f"{number:04d}"
-        try:
-            return folder, FolderLock(folder)
-        except StartError:
-            number += 1
