@@ -18,6 +18,14 @@ __all__ = ["postgres"]
 HERE = Path(__file__).parent
 
 
+@pytest.fixture(autouse=True)
+def data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What servers keep, also those that are processes of their own: of each benchmark alone."""
+    folder = tmp_path / "data"
+    monkeypatch.setenv("MONKEYTOWN_DATA_FOLDER", str(folder))
+    return folder
+
+
 @pytest.fixture(scope="session")
 def quick() -> bool:
     """A run of minutes rather than of a quarter of an hour."""

@@ -14,7 +14,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-__all__ = ["Issuer"]
+__all__ = ["AUDIENCE", "NAME", "Issuer"]
 
 NAME, AUDIENCE = "https://accounts.example", "town"
 SECONDS = 3600
