@@ -226,6 +226,20 @@ class TestWindow:
         assert group.held_longer(9.0, player.last_received + 8.0) == []
         assert group.held_longer(9.0, player.last_received + 10.0) == [player]
 
+    def test_events_are_no_progress_of_who_acknowledges_nothing(self, make: Any) -> None:
+        group, player = make.group(window=4), make()
+        group.add(player)
+        for number in range(1, 10):
+            tick(group, number, now=float(number))
+        assert group.held_longer(3.0, 9.0) == [player]
+        player.append(b"somebody has left", number=1)
+        player.flush()
+        tick(group, 10, now=10.0)
+        player.append(b"somebody has left", number=2)
+        tick(group, 11, now=11.0)
+        assert b"somebody has left" in b"".join(player.read())
+        assert group.held_longer(3.0, 11.0) == [player]
+
     def test_who_is_held_for_long_is_known(self, make: Any) -> None:
         group, player, fine = make.group(window=1), make(), make()
         group.add(player)

@@ -36,7 +36,9 @@ cdef inline Py_ssize_t outgoing(
 cdef inline void sent(Client* client, bint state, uint32_t epoch, uint64_t tick) noexcept nogil:
     """What was staged is on its way, whole."""
     client.full = False
-    client.held_since = 0
+    # Who acknowledges nothing is no better for having been sent events.
+    if state or client.behind_since == 0:
+        client.held_since = 0
     client.told_input = client.seen_input
     client.private_length = -1
     drained(client)
