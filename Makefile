@@ -134,7 +134,7 @@ bench: $(VENV)/.dev postgres npm ## Measure, side by side with others; QUICK=1 t
 	$(if $(QUICK),MONKEYTOWN_BENCH_QUICK=1) $(BIN)/python -m pytest benchmarks --ignore benchmarks/chaos --benchmark-only $(ARGS)
 
 .PHONY: chaos
-chaos: $(VENV)/.dev postgres ## Break connections of real servers, many times over, and see that nobody else notices; QUICK=1 takes minutes
+chaos: $(VENV)/.dev postgres ## Break connections, databases and servers, many times over, and see that nobody else notices; QUICK=1 takes minutes
 	$(if $(QUICK),MONKEYTOWN_BENCH_QUICK=1) $(BIN)/python -m pytest benchmarks/chaos --benchmark-only $(ARGS)
 
 .PHONY: bench-peers

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import cast
 
 import msgspec
@@ -28,7 +29,7 @@ HELLO, JOIN_GAME, WELCOME, ERROR, GAME_STATE = 0x01, 0x02, 0x41, 0x48, 0x43
 
 
 class Arrival(asyncio.Protocol):
-    """One player. `id` is who the server says it is, `took` how many seconds it took to be in."""
+    """One player. `id` is who the server says it is, `took` how many seconds it took to be in, once connected."""
 
     def __init__(self, token: str, game: str) -> None:
         self.id = ""
@@ -109,11 +110,9 @@ def _long(length: int) -> bytes:
 async def arrive(port: int, tokens: Sequence[str], game: str) -> tuple[list[Arrival], float]:
     """All of them at once; who they are then, in the order of their tokens, and the seconds until the last one was in."""
     loop = asyncio.get_running_loop()
-    arrivals = [Arrival(token, game) for token in tokens]
     began = time.monotonic()
-    await asyncio.gather(
-        *(loop.create_connection(lambda one=one: one, "127.0.0.1", port) for one in arrivals)
-    )
+    made = [loop.create_connection(partial(Arrival, token, game), "127.0.0.1", port) for token in tokens]
+    arrivals = [arrival for _, arrival in await asyncio.gather(*made)]
     try:
         async with asyncio.timeout(PATIENCE):
             await asyncio.gather(*(one.done for one in arrivals))

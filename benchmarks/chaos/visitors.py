@@ -21,6 +21,8 @@ from monkeytown.client import Client, ConnectionLost, Room, connect
 __all__ = ["Crowd", "Listener", "Told", "Visit", "told_event"]
 
 ROOMS = 8
+VISITS = 4
+"""A second, of all rooms together."""
 PATIENCE = 10.0
 
 Told = tuple[str, str, str]
@@ -92,20 +94,17 @@ class Visit:
 
 
 class Crowd:
-    """The listeners of all rooms of one server process, and those who come by `a_second` while the block runs.
+    """The listeners of all rooms of one server process, and those who come by while the block runs.
 
     `ids` names players; they are never the same again.
     """
 
-    def __init__(
-        self, town: Town, random: Random, ids: Iterator[int] | None = None, *, a_second: float = 4.0
-    ) -> None:
+    def __init__(self, town: Town, random: Random, ids: Iterator[int] | None = None) -> None:
         self.listeners: list[Listener] = []
         self.visits: list[Visit] = []
         self._town = town
         self._random = random
         self._ids = ids or count(1)
-        self._pause = 1 / a_second
         self._visiting: set[asyncio.Task[None]] = set()
         self._coming: asyncio.Task[None] | None = None
 
@@ -118,8 +117,7 @@ class Crowd:
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        await self._end(cancel=True)
-        await self._leave()
+        await self.lose()
 
     async def come_to_rest(self) -> None:
         """Nobody comes any more, whoever is there finishes and goes, and the bells are silent."""
@@ -128,23 +126,20 @@ class Crowd:
             await listener.silence()
 
     async def lose(self) -> None:
-        """The server is gone: nobody comes back to it."""
+        """All go at once, and nobody comes back: for a server that is gone, too."""
         await self._end(cancel=True)
-        await self._leave()
+        await asyncio.gather(*(listener.client.close() for listener in self.listeners))
 
     @property
     def failures(self) -> list[str]:
         return [f"{visit.id}: {visit.failure}" for visit in self.visits if visit.failure]
 
-    async def _leave(self) -> None:
-        await asyncio.gather(*(listener.client.close() for listener in self.listeners))
-
     async def _end(self, *, cancel: bool) -> None:
-        tasks = set(self._visiting)
         if self._coming is not None:
             self._coming.cancel()
             await asyncio.wait({self._coming})
             self._coming = None
+        tasks = set(self._visiting)
         if cancel:
             for task in tasks:
                 task.cancel()
@@ -160,7 +155,7 @@ class Crowd:
             task = asyncio.create_task(self._visit(visit))
             self._visiting.add(task)
             task.add_done_callback(self._visiting.discard)
-            await asyncio.sleep(self._random.uniform(0.5, 1.5) * self._pause)
+            await asyncio.sleep(self._random.uniform(0.5, 1.5) / VISITS)
 
     async def _visit(self, visit: Visit) -> None:
         try:
@@ -174,13 +169,18 @@ class Crowd:
         async with await connect(url, token=self._town.issuer.token(visit.id)) as client:
             room = await client.join(visit.room)
             visit.joined = time.monotonic() - visit.began
-            heard, points = asyncio.Event(), self._random.randint(1, 9)
-            scored = asyncio.Event()
-            room.on("chat", lambda line: line["playerId"] == visit.id and heard.set())
-            room.on("scored", lambda data: data[0] == visit.id and scored.set())
+            unheard, done = {"chat", "scored"}, asyncio.Event()
+
+            def hear(what: str, player: str) -> None:
+                if player == visit.id:
+                    unheard.discard(what)
+                if not unheard:
+                    done.set()
+
+            room.on("chat", lambda line: hear("chat", line["playerId"]))
+            room.on("scored", lambda data: hear("scored", data[0]))
             room.chat(f"{visit.id} is here")
-            room.input(score=points)
-            await heard.wait()
-            await scored.wait()
+            room.input(score=self._random.randint(1, 9))
+            await done.wait()
             await asyncio.sleep(self._random.uniform(0, 0.5))
         visit.done = True
