@@ -50,6 +50,7 @@ class Stream(Game):
 
     def on_create(self) -> None:
         self.count = 0
+        self.falling = self.leaves.spawn()
         self.every(2.0, self.call)
 
     def call(self) -> None:
@@ -57,11 +58,12 @@ class Stream(Game):
         self.count += 1
 
     def on_tick(self, dt: float) -> None:
+        self.falling.x = self.tick % 2 * 500  # whoever reads has news in every tick
         if self.random.random() < 0.2 and len(self.leaves) < 20:
             self.leaves.spawn(x=self.random.randrange(1000))
         for leaf in self.leaves:
             leaf.x += self.random.choice([0, 1, 1, 1, -3])
-            if self.random.random() < 0.01:
+            if leaf.id != self.falling.id and self.random.random() < 0.01:
                 self.leaves.despawn(leaf)
 
     def on_chat(self, player: Player, text: str) -> None:
