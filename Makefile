@@ -57,11 +57,11 @@ play: $(VENV)/.play ## Serve Jungle with bots at http://127.0.0.1:8000 (GAME=, P
 
 .PHONY: chromium
 chromium: $(VENV)/.dev
-	@$(BIN)/python tests/browser.py --install >/dev/null
+	@$(BIN)/python -m tests.browser --install >/dev/null
 
 .PHONY: postgres
 postgres: $(VENV)/.dev
-	@$(BIN)/python tests/postgres.py --install >/dev/null
+	@$(BIN)/python -m tests.postgres --install >/dev/null
 
 .PHONY: test
 test: $(VENV)/.dev chromium postgres npm ## Install what the suite needs, a browser included, and run it (ARGS= for pytest)

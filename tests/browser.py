@@ -1,15 +1,15 @@
 """Where this machine's Chromium is, and how to get one. Used by the suite's fixtures and by `make test`.
 
-`python tests/browser.py --install` installs it with apt as root on Debian and its kin; elsewhere it says what to do.
+`python -m tests.browser --install` installs it with apt as root on Debian and its kin; elsewhere it says what to do.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
+
+from tests.packages import install_if_missing
 
 __all__ = ["ARGUMENTS", "HOW_TO_INSTALL", "find"]
 
@@ -43,20 +43,5 @@ def find() -> str | None:
     return found or next((path for path in OUTSIDE_PATH if Path(path).exists()), None)
 
 
-def install() -> None:
-    """Install Chromium where that needs no questions: as root, with apt."""
-    if shutil.which("apt-get") is None or os.geteuid() != 0:
-        sys.exit(HOW_TO_INSTALL)
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    subprocess.run(["apt-get", "update", "-qq"], check=True, env=environment)
-    command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"]
-    subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
-
-
 if __name__ == "__main__":
-    if find() is None and "--install" in sys.argv:
-        install()
-    path = find()
-    if path is None:
-        sys.exit(HOW_TO_INSTALL)
-    print(path)
+    install_if_missing("chromium", find, HOW_TO_INSTALL)

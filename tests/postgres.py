@@ -8,7 +8,7 @@ killed.
         server.stop()                       # at once, as if it had crashed
         server.start()
 
-Knows processes. `python tests/postgres.py --install` installs the Debian package as root; elsewhere it says what to do.
+Knows processes. `python -m tests.postgres --install` installs the Debian package as root; elsewhere it says what to do.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from tests.packages import install_if_missing
 
 __all__ = ["HOW_TO_INSTALL", "Postgres", "find"]
 
@@ -219,20 +221,5 @@ def _free_port() -> int:
             return port
 
 
-def install() -> None:
-    """Install PostgreSQL where that needs no questions: as root, with apt."""
-    if shutil.which("apt-get") is None or os.geteuid() != 0:
-        sys.exit(HOW_TO_INSTALL)
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    subprocess.run(["apt-get", "update", "-qq"], check=True, env=environment)
-    command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "postgresql"]
-    subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
-
-
 if __name__ == "__main__":
-    if find() is None and "--install" in sys.argv:
-        install()
-    programs = find()
-    if programs is None:
-        sys.exit(HOW_TO_INSTALL)
-    print(programs)
+    install_if_missing("postgresql", find, HOW_TO_INSTALL)

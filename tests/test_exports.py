@@ -17,6 +17,7 @@ SOURCES = Path(monkeytown.__file__).parent
 INTERNAL = {"AreaView", "Everything", "Grid", "HOOKS", "MAX_TICK_RATE", "Stage", "Schema", "ERROR_CODES"} | {
     "BOARD_ORDERS",
     "RecordRefused",
+    "PLAYER_ID",
     "is_player_id",
     "StoreDown",
 }

@@ -8,9 +8,12 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-__all__ = ["Identity", "is_player_id"]
+__all__ = ["PLAYER_ID", "Identity", "is_player_id"]
 
-_PLAYER_ID = re.compile(r"[A-Za-z0-9_.:@|-]{1,128}")
+PLAYER_ID = "[A-Za-z0-9_.:@|-]{1,128}"
+"""A pattern of what can name a player."""
+
+_PLAYER_ID = re.compile(PLAYER_ID)
 
 
 class Identity(NamedTuple):

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from monkeytown import Entity, Game, Player, Refusal, table, text
-from monkeytown.room.keeping import Keeping
 from monkeytown.room.ledger import Kind
 from monkeytown.room.room import Room
 from monkeytown.room.stage import MOST_POINTS
@@ -187,9 +186,3 @@ class TestChat:
             room.run(seconds=10)
             bob.chat("three")
             assert [line["text"] for line in room.game.chat.lines] == ["one", "three"]
-
-
-def test_keeping_knows_the_ledger() -> None:
-    room = tavern()
-    assert isinstance(room.keeping, Keeping)
-    assert room.keeping.ledger.last == 0

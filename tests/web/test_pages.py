@@ -15,8 +15,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright
-from tests import browser as browsers
+from playwright.async_api import Browser, Page
 from tests.web.steppe import INHABITANTS, Steppe
 
 from monkeytown.games.jungle import Jungle
@@ -48,20 +47,8 @@ async def url() -> AsyncIterator[str]:
         yield server.url
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def chromium() -> AsyncIterator[Browser]:
-    path = browsers.find()
-    if path is None:
-        pytest.fail(browsers.HOW_TO_INSTALL)
-    OUT.mkdir(exist_ok=True)
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=browsers.ARGUMENTS)
-        yield browser
-        await browser.close()
-
-
 @pytest_asyncio.fixture(loop_scope="module")
-async def open_page(url: str, chromium: Browser) -> AsyncIterator[Open]:
+async def open_page(url: str, browser: Browser) -> AsyncIterator[Open]:
     """Opens pages, each in a context of its own, as if by different people; at the end none may have complained."""
     complaints: list[str] = []
     contexts = []
@@ -69,7 +56,7 @@ async def open_page(url: str, chromium: Browser) -> AsyncIterator[Open]:
     async def open_page(
         path: str, *, prepare: Callable[[Page], Awaitable[None]] | None = None, **options: Any
     ) -> Page:
-        context = await chromium.new_context(**(SMALL | options))
+        context = await browser.new_context(**(SMALL | options))
         contexts.append(context)
         page = await context.new_page()
         page.on(

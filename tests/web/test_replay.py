@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright
-from tests import browser as browsers
+from playwright.async_api import Browser, Page
 from tests.readers.clients import eventually, json_client
 from tests.runtime.stage import Turns
 from tests.web.test_pages import DESKTOP, OUT, PHONE, says, until
@@ -100,28 +99,16 @@ async def filmed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Film
         yield Filmed(server, data / "replays")
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def chromium() -> AsyncIterator[Browser]:
-    path = browsers.find()
-    if path is None:
-        pytest.fail(browsers.HOW_TO_INSTALL)
-    OUT.mkdir(exist_ok=True)
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=browsers.ARGUMENTS)
-        yield browser
-        await browser.close()
-
-
 Open = Callable[..., Awaitable[Page]]
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def open_page(filmed: Filmed, chromium: Browser) -> AsyncIterator[Open]:
+async def open_page(filmed: Filmed, browser: Browser) -> AsyncIterator[Open]:
     complaints: list[str] = []
     contexts = []
 
     async def open_page(path: str, **options: Any) -> Page:
-        contexts.append(await chromium.new_context(**(DESKTOP | options)))
+        contexts.append(await browser.new_context(**(DESKTOP | options)))
         page = await contexts[-1].new_page()
         page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -281,8 +268,8 @@ async def test_recordings_are_found_in_a_list(open_page: Open, filmed: Filmed) -
 
 
 @pytest.mark.parametrize("id", ["nothing", "..%2Fsecret", "", "x" * 80])
-async def test_a_recording_that_is_not_there_is_said_so(filmed: Filmed, chromium: Browser, id: str) -> None:
-    context = await chromium.new_context()
+async def test_a_recording_that_is_not_there_is_said_so(filmed: Filmed, browser: Browser, id: str) -> None:
+    context = await browser.new_context()
     page = await context.new_page()
     await page.goto(f"{filmed.server.url}/replay?id={id}")
     await says(page, "#problem", "no such recording")

@@ -11,7 +11,6 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from monkeytown._core.timing import Stopwatch
 from monkeytown.errors import Refusal
@@ -24,9 +23,6 @@ from monkeytown.runtime.listing import Listing, Waiting
 from monkeytown.runtime.matchmaking import choose
 from monkeytown.runtime.metrics import Metrics
 from monkeytown.runtime.ticker import Ticker
-
-if TYPE_CHECKING:
-    from monkeytown.runtime.session import Session
 
 __all__ = ["Host"]
 
@@ -65,6 +61,8 @@ class Host:
         self._opened = 0
         self._empty_seconds = empty_seconds
         self._call_later = call_later
+        self._awaited: dict[str, list[str]] = {}
+        """The ids of rooms that were brought back, by who was in them."""
         self._to_document: Iterator[HostedRoom] = iter(())
         self._swept = now()
 
@@ -76,13 +74,12 @@ class Host:
         waiting = self.waiting.of(game_id, "") if game_id in self.games else None
         return choose(game_id, player_id, rooms=self.rooms, waiting=waiting, open_room=self.open_room)
 
-    def seat_of(self, session: Session, game_id: str) -> HostedRoom | None:
-        """The room that a `gameId` means to a player who has a seat there."""
-        if session.identity is not None:
-            for hosted in self.rooms.values():
-                has_seat = session.id in hosted.sessions or hosted.awaits(session.id)
-                if has_seat and game_id in (hosted.game_name, hosted.room.id):
-                    return hosted
+    def awaiting(self, player_id: str, game_id: str) -> HostedRoom | None:
+        """The room that a `gameId` means to a player who was in it when it was put away, and has not come back yet."""
+        for room_id in self._awaited.get(player_id, ()):
+            hosted = self.rooms.get(room_id)
+            if hosted is not None and hosted.is_meant_by(game_id) and hosted.awaits(player_id):
+                return hosted
         return None
 
     def most_players(self, game_name: str) -> int:
@@ -126,6 +123,8 @@ class Host:
         hosted = self._opened_with(room, stopwatch, Listing(saved.setup))
         seconds = room.game.seat_seconds
         hosted.await_players(saved.players, self.now() + (seat_seconds if seconds is None else seconds))
+        for player_id in saved.players:
+            self._awaited.setdefault(player_id, []).append(saved.room)
         return hosted
 
     def _stopwatch(self, game_name: str) -> Stopwatch:

@@ -87,6 +87,10 @@ class HostedRoom:
     def game_name(self) -> str:
         return self.room.name
 
+    def is_meant_by(self, game_id: str) -> bool:
+        """Whether a `gameId` is the room's, or that of its game."""
+        return game_id in (self.room.name, self.room.id)
+
     @property
     def is_full(self) -> bool:
         """Whether nobody else can sit down; seats that are only reserved count as free."""

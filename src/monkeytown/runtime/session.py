@@ -116,8 +116,7 @@ class Session:
         if self.hosted is not None:
             raise Refusal(code="GAME-004")
         self._sessions.admit_guest(self)
-        host = self._sessions.host
-        hosted = host.seat_of(self, game_id) or host.find_seat(game_id, self.id)
+        hosted = self._sessions.seat_of(self, game_id) or self._sessions.host.find_seat(game_id, self.id)
         try:
             member = hosted.join(self)
         except Refusal as refusal:

@@ -25,6 +25,7 @@ from monkeytown.runtime.session import Session
 
 if TYPE_CHECKING:
     from monkeytown.runtime.host import Host
+    from monkeytown.runtime.hosted import HostedRoom
 
 __all__ = ["Sessions"]
 
@@ -125,6 +126,15 @@ class Sessions:
             identity.expires is not None
             and self._wall_clock() >= identity.expires + self.limits.expiry_seconds
         )
+
+    def seat_of(self, session: Session, game_id: str) -> HostedRoom | None:
+        """The room that a `gameId` means to a player who has a seat there already."""
+        if session.identity is None:
+            return None
+        for other in self._players.get(session.id, ()):
+            if other.hosted is not None and other.hosted.is_meant_by(game_id):
+                return other.hosted
+        return self.host.awaiting(session.id, game_id)
 
     def send_away(self, player_id: str, code: CloseCode) -> int:
         """Ends all sessions of a player; how many those were."""

@@ -20,14 +20,14 @@ from monkeytown.identity import Identity, is_player_id
 from monkeytown.protocol.close import CloseCode
 from monkeytown.server.tokens import Tokens
 
-__all__ = ["Auth", "Kept", "KeptPlayer", "own_check"]
+__all__ = ["FOR_GOOD", "Auth", "Kept", "KeptPlayer", "own_check"]
 
 log = structlog.get_logger()
 
 TOKEN_SECONDS = 24 * 3600.0
 OWN_CHECK_SECONDS = 5.0
 FOR_GOOD = 253402300799.0
-"""The last second of the year 9999."""
+"""The last second of the year 9999: what is later cannot be written as a date."""
 
 
 class KeptPlayer(Protocol):

@@ -59,7 +59,6 @@ class Instance:
             max_rooms=settings.max_rooms,
             empty_seconds=settings.empty_room_seconds,
         )
-        self.kept = KeptRooms(self.host, settings)
         self.origins = Origins(settings.origins, loopback=settings.on_loopback)
         addresses = Addresses(settings.connections_per_address, free_loopback=settings.on_loopback)
         self.auth = Auth(
@@ -98,6 +97,7 @@ class Instance:
         shortest = min(settings.first_message_seconds, settings.silence_seconds, settings.stalled_seconds)
         self._sweeper = Sweeper(min(1.0, shortest / 4), sweeps)
         self.health = Health(lambda: archive.trouble)
+        self.kept = KeptRooms(self.host, settings)
         self.kept.bring_back()
 
     def _is_private(self, room: Room) -> bool:

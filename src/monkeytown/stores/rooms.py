@@ -13,6 +13,7 @@ from pathlib import Path
 
 from monkeytown.errors import StartError
 from monkeytown.stores.folder import FolderLock, free_folders, make_folder, new_folder
+from monkeytown.stores.segments import sync_folder
 
 __all__ = ["RoomFiles"]
 
@@ -56,7 +57,7 @@ class RoomFiles:
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)
-        self._sync_folder()
+        sync_folder(self._folder)
 
     def remove(self, room_id: str) -> None:
         """The room is no more. Nothing happens if it has no file. Raises OSError."""
@@ -79,10 +80,3 @@ class RoomFiles:
 
     def _path(self, room_id: str) -> Path:
         return self._folder / (room_id + SUFFIX)
-
-    def _sync_folder(self) -> None:
-        descriptor = os.open(self._folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

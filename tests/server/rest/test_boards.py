@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from monkeytown.room.ledger import Kind
-from monkeytown.server.rest.boards import week_of
+from monkeytown.stores.batch import week_of
 from tests.server.rest.stage import EPOCH, Api, an_api, code
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Annotated
 
 from msgspec import Meta
@@ -16,9 +15,10 @@ from monkeytown.errors import Refusal
 from monkeytown.server.rest.answers import Page, Reply, Shape, page, position
 from monkeytown.server.rest.endpoints import END, Call, Cursor, Endpoint, Limit, PlayerId
 from monkeytown.server.rest.storing import Reach, Storing
+from monkeytown.stores.batch import ALL_TIME, week_of
 from monkeytown.stores.known import Standing
 
-__all__ = ["Boards", "week_of"]
+__all__ = ["Boards"]
 
 Period = Annotated[
     str,
@@ -101,13 +101,8 @@ class Boards(Storing):
     def _period(self, asked: str) -> str:
         """As the store names it."""
         if asked == "all":
-            return ""
+            return ALL_TIME
         return week_of(self._clock()) if asked == "week" else asked
-
-
-def week_of(moment: float) -> str:
-    """The week of a moment, as in ISO 8601."""
-    return datetime.fromtimestamp(moment, UTC).strftime("%G-W%V")
 
 
 def _place(found: Standing) -> Place:

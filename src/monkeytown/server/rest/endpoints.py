@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from monkeytown.errors import ERROR_CODES, Refusal
-from monkeytown.identity import Identity
+from monkeytown.identity import PLAYER_ID, Identity
 from monkeytown.server.rest.answers import Reply
 
 __all__ = [
@@ -45,9 +45,7 @@ GameName = Annotated[str, Meta(pattern=f"^[A-Za-z0-9_-]{{1,64}}{END}", descripti
 Mode = Annotated[
     str, Meta(pattern=f"^[A-Za-z0-9_-]{{0,64}}{END}", description="What kind of game; empty: the usual one.")
 ]
-PlayerId = Annotated[
-    str, Meta(pattern=f"^[A-Za-z0-9_.:@|-]{{1,128}}{END}", description="The id of a player.")
-]
+PlayerId = Annotated[str, Meta(pattern=f"^{PLAYER_ID}{END}", description="The id of a player.")]
 Limit = Annotated[int, Meta(ge=1, le=100, description="Items of a page, at most.")]
 Cursor = Annotated[
     str,
@@ -57,7 +55,7 @@ Cursor = Annotated[
         extra_json_schema={"format": "cursor"},
     ),
 ]
-ReplayId = Annotated[str, Meta(pattern=f"^[A-Za-z0-9_-]{{1,128}}{END}", description="The id of a replay.")]
+ReplayId = Annotated[str, Meta(pattern=f"^[A-Za-z0-9_-]{{1,64}}{END}", description="The id of a replay.")]
 
 PATH_TYPES: dict[str, tuple[Any, str]] = {
     "room": (RoomId, "GAME-001"),

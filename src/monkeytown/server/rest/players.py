@@ -15,7 +15,7 @@ from msgspec import Meta
 
 from monkeytown.errors import Refusal, StoreDown
 from monkeytown.room.names import printed
-from monkeytown.server.auth import Auth
+from monkeytown.server.auth import FOR_GOOD, Auth
 from monkeytown.server.rest.answers import Reply, Shape, encode
 from monkeytown.server.rest.endpoints import Access, Call, Endpoint
 from monkeytown.server.rest.quotas import Quotas
@@ -23,10 +23,6 @@ from monkeytown.server.rest.sessions import Name
 from monkeytown.server.rest.storing import Reach, Storing
 
 __all__ = ["Players"]
-
-# The last second of the year 9999: what is later cannot be written as a date.
-LATEST = 253402300799.0
-
 
 # Entries of an export that are written in one go.
 AT_ONCE = 500
@@ -59,7 +55,7 @@ class Ban(Shape):
     """The player's connections end, and no token of theirs is taken."""
 
     reason: Annotated[str, Meta(min_length=1, max_length=200)]
-    until: Annotated[float, Meta(ge=0, le=LATEST)] | None = None
+    until: Annotated[float, Meta(ge=0, le=FOR_GOOD)] | None = None
     """Seconds since 1970; null: for good."""
 
 
