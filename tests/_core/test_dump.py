@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monkeytown import fields, schema
-from monkeytown._core import delta, dump, state, values
+from monkeytown._core import delta, dump, restore, state, values
 from monkeytown.errors import FieldError, TableFull, WireError
 from tests.model import FieldSpec, TableSpec
 from tests.naive_reader import NaiveReader
@@ -43,7 +43,7 @@ def put_away_and_back(twin: Twin) -> None:
     data = dump.dump(twin.tables)
     twin.by_name = twin.schema.build()
     twin.tables = tuple(twin.by_name.values())
-    dump.restore(twin.tables, data)
+    restore.restore(twin.tables, data)
     assert dump.dump(twin.tables) == data
 
 
@@ -182,7 +182,7 @@ def test_damaged_bytes_are_refused_or_make_tables_that_can_be_used(
     twin = crowded_tables(seed)
     tables = twin.schema.build()
     try:
-        dump.restore(tuple(tables.values()), edited(dump.dump(twin.tables), edits))
+        restore.restore(tuple(tables.values()), edited(dump.dump(twin.tables), edits))
     except WireError:
         for table in tables.values():
             assert [row.slot for row in table] in ([], [0] if table.single else [])  # nothing of it is seen
@@ -222,7 +222,7 @@ def test_a_dump_that_ends_early_is_refused(length: int) -> None:
     data = dump.dump(twin.tables)
     assert length < len(data)
     with pytest.raises(WireError):
-        dump.restore(tuple(twin.schema.build().values()), data[:length])
+        restore.restore(tuple(twin.schema.build().values()), data[:length])
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_a_dump_that_ends_early_is_refused(length: int) -> None:
 def test_a_dump_of_another_schema_is_refused(specs: tuple[TableSpec, ...]) -> None:
     data = dump.dump(crowded_tables(5).tables)
     with pytest.raises(WireError):
-        dump.restore(Twin(specs).tables, data)
+        restore.restore(Twin(specs).tables, data)
 
 
 def test_tables_in_use_are_not_written_over() -> None:
@@ -247,11 +247,11 @@ def test_tables_in_use_are_not_written_over() -> None:
     used = Twin(ANY_TABLES)
     used.spawn("table0")
     with pytest.raises(ValueError, match="in use"):
-        dump.restore(used.tables, data)
+        restore.restore(used.tables, data)
     committed = Twin(ANY_TABLES)
     committed.commit()
     with pytest.raises(ValueError, match="in use"):
-        dump.restore(committed.tables, data)
+        restore.restore(committed.tables, data)
 
 
 class Crate(schema.Entity):
@@ -274,7 +274,7 @@ def yard() -> Any:
 
 def again(tables: Any) -> Any:
     back = yard()
-    dump.restore(tuple(back.values()), dump.dump(tuple(tables.values())))
+    restore.restore(tuple(back.values()), dump.dump(tuple(tables.values())))
     return back
 
 
@@ -292,13 +292,13 @@ def test_a_handle_to_the_row_of_a_singleton_stays_good() -> None:
     tables["best"].row(0).label = "best"
     back = yard()
     row = back["best"].row(0)
-    dump.restore(tuple(back.values()), dump.dump(tuple(tables.values())))
+    restore.restore(tuple(back.values()), dump.dump(tuple(tables.values())))
     assert row.alive
     assert row.label == "best"
     tables["best"].clear()
     back = yard()
     row = back["best"].row(0)
-    dump.restore(tuple(back.values()), dump.dump(tuple(tables.values())))
+    restore.restore(tuple(back.values()), dump.dump(tuple(tables.values())))
     assert not row.alive
     assert len(back["best"]) == 0
 

@@ -1,23 +1,22 @@
 """Areas: tables divided into cells, and what each cell has to tell, encoded once for all who see it.
 
-An area follows the rows of its tables from cell to cell (each commit, one pass over their positions), remembers who came
-into a cell and who left it, and makes the sections of cells of docs/reference/wire.md, section 4: one piece of bytes for
-each cell and base, kept for the tick. Which cells a reader sees is for `sight` to say. Knows nothing of players or
-connections.
+An area follows the rows of its tables from cell to cell (each commit, one pass over their positions), and keeps one piece of
+bytes for each cell and base for the tick. What stands in a piece is for `cells` to say, and which cells a reader sees for
+`sight`. Knows nothing of players or connections.
 
 A row leaves a cell only when it is beyond its border by a tenth of the cell's side, so that what stands on a border does not
 come and go.
 """
 
 from libc.math cimport floor, sqrt
+from libc.stdint cimport uint32_t
 from libc.stdlib cimport free
 from libc.string cimport memset
 
-from monkeytown._core.columns cimport Lane
+from monkeytown._core.cells cimport CellWriter
+from monkeytown._core.columns cimport Column, Lane
 from monkeytown._core.delta cimport check_settled, encoder
-from monkeytown._core.fields cimport OBJECT, SINT
-from monkeytown._core.rows cimport Rows, resize, zeroed
-from monkeytown._core.wire cimport PART_CHANGED, PART_CORRECTED, PART_ENTERED, PART_GONE
+from monkeytown._core.rows cimport Rows, zeroed
 from monkeytown.errors import SchemaError
 
 cdef extern from "kernels.h" nogil:
@@ -27,246 +26,8 @@ cdef double BEYOND = 0.1      # of a cell's side: how far one may be beyond its 
 
 HYSTERESIS = BEYOND
 
-cdef enum:
-    FEWEST_DEPARTURES = 1024
 
-
-cdef inline double real(Column column, int32_t slot) noexcept:
-    """A wire value in units of the game."""
-    cdef int32_t wire = column.lanes[0].wire[slot]
-    if column.field.kind == SINT:
-        return wire
-    return column.field.lo + column.field.step * <double><uint32_t>wire
-
-
-cdef class Cells:
-    """The rows of one table by cell."""
-
-    def __cinit__(self, int number, Table table not None, str x not None, str y not None, int32_t cells):
-        cdef int32_t cell
-        self.number, self.table = number, table
-        self.x, self.y = table.column(x), table.column(y)
-        for column in (self.x, self.y):
-            if (<Column>column).field.storage == OBJECT or (<Column>column).count != 1:
-                raise SchemaError(f"{(<Column>column).field!r} is no number to find a cell by")
-        self.starts = <int32_t *>zeroed(cells + 1, sizeof(int32_t))
-        self.last = <int64_t *>zeroed(cells, sizeof(int64_t))
-        for cell in range(cells):
-            self.last[cell] = -1
-        self.capacity = FEWEST_DEPARTURES
-        while self.capacity < 4 * table.rows.capacity:
-            self.capacity *= 2
-        self.departures = <Departure *>zeroed(self.capacity, sizeof(Departure))
-
-    def __dealloc__(self):
-        free(self.cell_of)
-        free(self.ids)
-        free(self.arrived)
-        free(self.slots)
-        free(self.starts)
-        free(self.last)
-        free(self.departures)
-
-    cdef int grow(self) except -1:
-        cdef int32_t old = self.allocated, new = self.table.rows.allocated, slot
-        if old == new:
-            return 0
-        resize(<void **>&self.cell_of, sizeof(int32_t), old, new)
-        resize(<void **>&self.ids, sizeof(uint32_t), old, new)
-        resize(<void **>&self.arrived, sizeof(int32_t), old, new)
-        resize(<void **>&self.slots, sizeof(int32_t), old, new)
-        for slot in range(old, new):
-            self.cell_of[slot] = -1
-        self.allocated = new
-        return 0
-
-    cdef int32_t at(self, int32_t slot) noexcept:
-        """The cell of the row in a slot; -1 for none, and for what came since the last commit."""
-        return self.cell_of[slot] if slot < self.allocated else -1
-
-    cdef double x_at(self, int32_t slot) noexcept:
-        return real(self.x, slot)
-
-    cdef double y_at(self, int32_t slot) noexcept:
-        return real(self.y, slot)
-
-    cdef int follow(self, Area area, int64_t tick) except -1:
-        """Finds the cell of every row as committed in `tick`."""
-        cdef Table table = self.table
-        cdef Rows rows = table.rows
-        cdef int32_t slot, cell, now
-        cdef uint32_t id
-        cdef bint any_moved = False
-        self.grow()
-        if self.origin != table.origin:
-            mt_rebase(self.arrived, self.allocated, <int32_t>min(table.origin - self.origin, <int64_t>0x7FFFFFFF))
-            self.origin = table.origin
-            self.forgotten = max(self.forgotten, self.origin)
-        now = table.stamp_of(tick)
-        for slot in range(self.allocated):
-            if slot >= rows.extent or not rows.mask[slot]:
-                if self.cell_of[slot] >= 0:
-                    self.depart(area, slot, tick)
-                    self.cell_of[slot] = -1
-                    any_moved = True
-                continue
-            id = rows.id_of(slot)
-            if self.cell_of[slot] >= 0 and self.ids[slot] != id:
-                self.depart(area, slot, tick)
-                self.cell_of[slot] = -1
-            cell = area.cell_at(self.x_at(slot), self.y_at(slot), self.cell_of[slot])
-            if cell == self.cell_of[slot]:
-                if rows.dirty[slot] and table.changed_tick == tick:
-                    area.touch(cell, tick)
-                continue
-            if self.cell_of[slot] >= 0:
-                self.depart(area, slot, tick)
-                if table.has_private and rows.owner[slot]:
-                    area.moved_owners.add(rows.owner[slot])
-            self.cell_of[slot] = cell
-            self.ids[slot] = id
-            self.arrived[slot] = now
-            area.touch(cell, tick)
-            any_moved = True
-        if any_moved:
-            self.sort(area.cells)
-        return 0
-
-    cdef int depart(self, Area area, int32_t slot, int64_t tick) except -1:
-        cdef int32_t cell = self.cell_of[slot]
-        cdef Departure *departure = self.departures + (self.departed & (self.capacity - 1))
-        if self.departed >= self.capacity:
-            self.forgotten = max(self.forgotten, departure.gone)
-        departure[0] = Departure(slot, self.table.tick_of(self.arrived[slot]), tick, self.last[cell])
-        self.last[cell] = self.departed
-        self.departed += 1
-        area.touch(cell, tick)
-        return 0
-
-    cdef int sort(self, int32_t cells) noexcept:
-        """A counting sort: rows by cell, and in order of slots within each."""
-        cdef int32_t *starts = self.starts
-        cdef int32_t slot, cell, total = 0, count
-        memset(starts, 0, (cells + 1) * sizeof(int32_t))
-        for slot in range(self.allocated):
-            if self.cell_of[slot] >= 0:
-                starts[self.cell_of[slot]] += 1
-        for cell in range(cells):
-            count = starts[cell]
-            starts[cell] = total
-            total += count
-        starts[cells] = total
-        for slot in range(self.allocated):
-            cell = self.cell_of[slot]
-            if cell >= 0:
-                self.slots[starts[cell]] = slot
-                starts[cell] += 1
-        for cell in range(cells, 0, -1):
-            starts[cell] = starts[cell - 1]
-        starts[0] = 0
-        return 0
-
-
-cdef class CellWriter(SectionWriter):
-    """Sections of cells. One is enough: encoding holds the GIL."""
-
-    cdef bint put_departures(self, Cells cells, int32_t cell, int64_t base) except -1:
-        """*Gone*: who was in the cell at `base` and is not now."""
-        cdef int64_t number = cells.last[cell], oldest = cells.departed - cells.capacity
-        cdef Departure *departure
-        cdef int32_t count = 0, i, slot
-        while number >= 0 and number >= oldest:
-            departure = cells.departures + (number & (cells.capacity - 1))
-            if departure.gone <= base:
-                break
-            number = departure.previous
-            # Who came after the base was never seen; who is in the slot now, in this cell, takes the place of who was.
-            if departure.arrived > base or cells.cell_of[departure.slot] == cell:
-                continue
-            self.make_room(count + 1)
-            slot = departure.slot
-            i = count
-            while i and self.slots[i - 1] > slot:
-                self.slots[i] = self.slots[i - 1]
-                i -= 1
-            self.slots[i] = slot
-            count += 1
-        if count:
-            self.out.put_varint(count)
-            self.put_gaps(self.slots, count)
-        return count > 0
-
-    cdef bint put_arrivals(self, Cells cells, const int32_t *members, int32_t n, int64_t base) except -1:
-        cdef int32_t i, count = 0, since = cells.table.stamp_of(base)
-        for i in range(n):
-            if cells.arrived[members[i]] > since:
-                self.slots[count] = members[i]
-                count += 1
-        if count:
-            self.put_entering(cells.table, count)
-        return count > 0
-
-    cdef bint put_dirty(self, Cells cells, const int32_t *members, int32_t n, int64_t base) except -1:
-        cdef Table table = cells.table
-        cdef int32_t i, count = 0, since = table.stamp_of(base)
-        cdef bint any_arrived = False
-        if table.changed_tick != table.tick:
-            return False
-        for i in range(n):
-            self.members[i] = members[i]
-            if cells.arrived[members[i]] > since:
-                any_arrived = True
-            elif table.rows.dirty[members[i]]:
-                self.slots[count] = members[i]
-                self.ranks[count] = i
-                count += 1
-        if count:
-            self.put_residuals_of(table, count, n, False, any_arrived)
-        return count > 0
-
-    cdef int put_whole(self, Cells cells, int32_t cell) except -1:
-        cdef int32_t start = cells.starts[cell], n = cells.starts[cell + 1] - start, i
-        cdef size_t before = self.out.size
-        if not n:
-            return 0
-        self.make_room(n)
-        for i in range(n):
-            self.slots[i] = cells.slots[start + i]
-        self.out.put_u8(cells.number)
-        self.out.put_u8(PART_ENTERED)
-        self.out.put_varint(cell)
-        self.put_entering(cells.table, n)
-        cells.table.bytes_encoded += self.out.size - before
-        return 0
-
-    cdef int put_since(self, Cells cells, int32_t cell, int64_t base, bint residuals) except -1:
-        """The section that brings a cell from `base` to now; by residuals if nothing in it changed between the two."""
-        cdef const int32_t *members = cells.slots + cells.starts[cell]
-        cdef int32_t n = cells.starts[cell + 1] - cells.starts[cell]
-        cdef size_t start = self.out.size
-        cdef int parts = 0
-        self.make_room(max(n, 1))
-        self.out.put_u8(cells.number)
-        self.out.put_u8(0)
-        self.out.put_varint(cell)
-        if self.put_departures(cells, cell, base):
-            parts |= PART_GONE
-        if self.put_arrivals(cells, members, n, base):
-            parts |= PART_ENTERED
-        if residuals:
-            if self.put_dirty(cells, members, n, base):
-                parts |= PART_CHANGED
-        elif self.put_corrections_of(cells.table, members, n, cells.arrived, cells.table.stamp_of(base)):
-            parts |= PART_CORRECTED
-        if parts:
-            self.out.data[start + 1] = <uint8_t>parts
-            cells.table.bytes_encoded += self.out.size - start
-        else:
-            self.out.size = start
-        return 0
-
-
-cdef CellWriter writer = CellWriter()
+cdef CellWriter writer = CellWriter()      # one is enough: encoding holds the GIL
 
 
 cdef class Area:
@@ -344,13 +105,59 @@ cdef class Area:
             self.changed[cell] = tick
         return 0
 
+    cdef int follow_rows(self, Cells cells, int64_t tick) except -1:
+        """Finds the cell of every row of a table as committed in `tick`."""
+        cdef Table table = cells.table
+        cdef Rows rows = table.rows
+        cdef int32_t slot, cell, now
+        cdef uint32_t id
+        cdef bint any_moved = False
+        cells.grow()
+        if cells.origin != table.origin:
+            mt_rebase(cells.arrived, cells.allocated, <int32_t>min(table.origin - cells.origin, <int64_t>0x7FFFFFFF))
+            cells.origin = table.origin
+            cells.forgotten = max(cells.forgotten, cells.origin)
+        now = table.stamp_of(tick)
+        for slot in range(cells.allocated):
+            if slot >= rows.extent or not rows.mask[slot]:
+                if cells.cell_of[slot] >= 0:
+                    self.depart(cells, slot, tick)
+                    cells.cell_of[slot] = -1
+                    any_moved = True
+                continue
+            id = rows.id_of(slot)
+            if cells.cell_of[slot] >= 0 and cells.ids[slot] != id:
+                self.depart(cells, slot, tick)
+                cells.cell_of[slot] = -1
+            cell = self.cell_at(cells.x_at(slot), cells.y_at(slot), cells.cell_of[slot])
+            if cell == cells.cell_of[slot]:
+                if rows.dirty[slot] and table.changed_tick == tick:
+                    self.touch(cell, tick)
+                continue
+            if cells.cell_of[slot] >= 0:
+                self.depart(cells, slot, tick)
+                if table.has_private and rows.owner[slot]:
+                    self.moved_owners.add(rows.owner[slot])
+            cells.cell_of[slot] = cell
+            cells.ids[slot] = id
+            cells.arrived[slot] = now
+            self.touch(cell, tick)
+            any_moved = True
+        if any_moved:
+            cells.sort(self.cells)
+        return 0
+
+    cdef int depart(self, Cells cells, int32_t slot, int64_t tick) except -1:
+        self.touch(cells.cell_of[slot], tick)
+        return cells.depart(slot, tick)
+
     def follow(self, int64_t tick):
         """Takes in the commit of `tick`; what was encoded before it is gone."""
         cdef Cells cells
         self.moved_owners.clear()
         for cells in self.inside:
             check_settled(cells.table)
-            cells.follow(self, tick)
+            self.follow_rows(cells, tick)
         self.tick = tick
         self.arena.reset()
         self.older.clear()

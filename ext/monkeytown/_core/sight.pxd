@@ -1,6 +1,7 @@
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 
-from monkeytown._core.area cimport Area, Cells, Piece
+from monkeytown._core.area cimport Area, Piece
+from monkeytown._core.cells cimport Cells
 
 
 # A cell that a reader sees.

@@ -7,7 +7,7 @@ from base64 import b64encode
 
 from libc.stdint cimport int32_t, int64_t, uint32_t
 
-from monkeytown._core.area cimport Cells
+from monkeytown._core.cells cimport Cells
 from monkeytown._core.columns cimport Column
 from monkeytown._core.fields cimport BLOB, ENUM, OBJECT, REAL, REF, SINT
 from monkeytown._core.rows cimport Rows

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from monkeytown._core import dump
+from monkeytown._core import dump, restore
 from monkeytown._core.state import Table
 from monkeytown.chat import SavedChat
 from monkeytown.errors import SchemaError, WireError
@@ -169,7 +169,7 @@ def restore_tables(schema: Schema, tables: dict[str, Table[Any]], game: str, che
         raise SchemaError(f"{game}: the room that was put away is of {checkpoint.game}")
     if checkpoint.schema != _schema(schema):
         raise SchemaError(f"{game}: the room was put away with other tables than the game has now")
-    dump.restore(tuple(tables.values()), checkpoint.tables)
+    restore.restore(tuple(tables.values()), checkpoint.tables)
     for table in tables.values():
         if table.tick != checkpoint.tick or (table.single and not len(table)):
             raise WireError(f"table {table.name} of this checkpoint is not whole")
