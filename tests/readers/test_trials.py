@@ -24,7 +24,8 @@ from monkeytown.readers.longpoll import Polls
 from monkeytown.readers.polling import blobs
 from monkeytown.room.member import Member
 from monkeytown.room.room import Room
-from monkeytown.runtime.hosted import Audience, HostedRoom
+from monkeytown.runtime.hosted import HostedRoom
+from monkeytown.runtime.place import Audience
 from monkeytown.runtime.limits import Limits
 from monkeytown.runtime.session import Session
 from monkeytown.runtime.sessions import Sessions

@@ -14,7 +14,8 @@ from monkeytown.protocol.codec import BINARY, JSON, Codec
 from monkeytown.room.member import Member
 from monkeytown.room.room import Room
 from monkeytown.runtime.host import Host
-from monkeytown.runtime.hosted import Audience, HostedRoom
+from monkeytown.runtime.hosted import HostedRoom
+from monkeytown.runtime.place import Audience
 from monkeytown.runtime.limits import Limits
 from monkeytown.runtime.metrics import Traffic
 from monkeytown.runtime.sessions import Sessions

@@ -16,7 +16,7 @@ from monkeytown.room.member import Member
 from monkeytown.room.private import Private
 from monkeytown.room.room import Room
 from monkeytown.room.view import EVERYTHING
-from monkeytown.runtime.hosted import Audience
+from monkeytown.runtime.place import Audience
 from monkeytown.runtime.metrics import Traffic
 
 __all__ = ["IndividualAudience"]

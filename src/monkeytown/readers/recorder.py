@@ -18,7 +18,7 @@ from monkeytown.protocol.codec import BINARY
 from monkeytown.protocol.replay import MOST, Block, Item, state_hash
 from monkeytown.room.mail import News
 from monkeytown.room.room import Room
-from monkeytown.runtime.hosted import Audience
+from monkeytown.runtime.place import Audience
 
 __all__ = ["BLOCK_SECONDS", "FILE_SECONDS", "Recorder", "Tape"]
 

@@ -43,6 +43,16 @@ class Greeting:
         self._waiting: list[bytes] | None = None
         """What came while a token is looked at; None while none is."""
 
+    def hold(self) -> None:
+        """What comes from the client waits, until `release`."""
+        self._waiting = []
+
+    def release(self, session: Session) -> None:
+        """Whatever waited has its turn."""
+        waiting, self._waiting = self._waiting or [], None
+        for data in waiting:
+            session.receive(data)
+
     def take(self, session: Session, link: Link, data: bytes, requests: Requests) -> None:
         """One whole message, which has its turn once it is clear who says it."""
         if self._waiting is None:
@@ -57,13 +67,13 @@ class Greeting:
         if message.token is None:
             self._greet(session, link, message, None)
             return
-        self._waiting = []
+        self.hold()
         self._sessions.identify(message.token, lambda verdict: self._identified(link, message, verdict))
 
     def _identified(self, link: Link, message: Hello, verdict: Identity | Refusal) -> None:
         """It is clear who the token stands for."""
-        waiting, self._waiting = self._waiting or [], None
         session = link.session
+        waiting, self._waiting = self._waiting, None
         if not session.is_open:
             return
         try:
@@ -74,7 +84,13 @@ class Greeting:
             session.error(refusal.code, refusal.message)
             if isinstance(verdict, Refusal):
                 session.end(TURNED_AWAY.get(refusal.code, CloseCode.GOING_AWAY))
+        self._finish(link, waiting or [])
+
+    def _finish(self, link: Link, waiting: list[bytes]) -> None:
         link.flush()
+        if self._waiting is not None:  # another instance is asked for the session
+            self._waiting += waiting
+            return
         session = link.session  # another one, if the client has come back to it
         for data in waiting:
             session.receive(data)
@@ -87,6 +103,39 @@ class Greeting:
         if session.is_welcome:
             raise Refusal(code="AUTH-003")
         former = self._sessions.find(message.resume.session)
+        elsewhere = self._sessions.elsewhere
+        if former is None and elsewhere is not None:
+            self.hold()
+            found = elsewhere.find(message.resume.session, identity)
+            self._sessions.ask(found, lambda answer: self._found(link, message, identity, answer))
+            return
+        self._go_on(session, link, message, identity, former)
+
+    def _found(
+        self, link: Link, message: Hello, identity: Identity | None, answer: Session | Refusal | None
+    ) -> None:
+        """Other instances have the session, or not."""
+        session = link.session
+        waiting, self._waiting = self._waiting or [], None
+        former = None if isinstance(answer, Refusal) else answer
+        if not session.is_open:
+            return  # what was found is kept here, until its client comes back
+        try:
+            self._go_on(session, link, message, identity, former)
+        except Refusal as refusal:
+            session.error(refusal.code, refusal.message)
+        self._finish(link, waiting)
+
+    def _go_on(
+        self,
+        session: Session,
+        link: Link,
+        message: Hello,
+        identity: Identity | None,
+        former: Session | None,
+    ) -> None:
+        """The client is who it was, or, since nobody knows that any more, somebody new."""
+        assert message.resume is not None
         if former is not None and self._may_have(former, identity):
             former.identity = identity or former.identity
             former.go_on(link, message.resume)

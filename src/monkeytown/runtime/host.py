@@ -18,10 +18,12 @@ from monkeytown.game import Game
 from monkeytown.room.checkpoint import Checkpoint
 from monkeytown.room.ledger import Entry, Kind
 from monkeytown.room.room import Room
-from monkeytown.runtime.hosted import Audience, HostedRoom
+from monkeytown.runtime.hosted import HostedRoom
+from monkeytown.runtime.place import Audience
 from monkeytown.runtime.listing import Listing, Waiting
 from monkeytown.runtime.matchmaking import choose
 from monkeytown.runtime.metrics import Metrics
+from monkeytown.runtime.place import Audience, Place
 from monkeytown.runtime.ticker import Ticker
 
 __all__ = ["Host"]
@@ -48,6 +50,14 @@ class Host:
     ) -> None:
         self.games = {game.name: game for game in games}
         self.rooms: dict[str, HostedRoom] = {}
+        self.mirrors: dict[str, Place] = {}
+        """Rooms of other instances, where players of this one are."""
+        self.opened: Callable[[HostedRoom], object] = lambda hosted: None
+        """Is told of each room that begins here."""
+        self.forgotten: Callable[[HostedRoom], object] = lambda hosted: None
+        """Is told of each that does not go on here."""
+        self.attentive: Callable[[], bool] = lambda: True
+        """Whether this process can have missed nothing; asked before anything happens in a room."""
         self.waiting: Waiting[HostedRoom] = Waiting()
         """Those that look for players."""
         self.ticker = ticker
@@ -66,6 +76,12 @@ class Host:
         self._to_document: Iterator[HostedRoom] = iter(())
         self._swept = now()
 
+    @property
+    def places(self) -> Iterator[Place]:
+        """All rooms where players of this instance are, or may come to be."""
+        yield from tuple(self.rooms.values())
+        yield from tuple(self.mirrors.values())
+
     def find_seat(self, game_id: str, player_id: str) -> HostedRoom:
         """The room that a `gameId` means to a player; a new one if it is a game's name and none has a seat.
 
@@ -73,6 +89,16 @@ class Host:
         """
         waiting = self.waiting.of(game_id, "") if game_id in self.games else None
         return choose(game_id, player_id, rooms=self.rooms, waiting=waiting, open_room=self.open_room)
+
+    def seat(self, hosted: Place, session: Session, game_id: str) -> Member:
+        """Has a session's player sit down. Raises `Refusal`: a room that has filled up is none, as if it had been full before."""
+        assert isinstance(hosted, HostedRoom)
+        try:
+            return hosted.join(session)
+        except Refusal as refusal:
+            if refusal.code == "GAME-002" and game_id == hosted.room.id:
+                raise Refusal(code="GAME-001") from refusal
+            raise
 
     def awaiting(self, player_id: str, game_id: str) -> HostedRoom | None:
         """The room that a `gameId` means to a player who was in it when it was put away, and has not come back yet."""
@@ -140,6 +166,7 @@ class Host:
         self.rooms[room.id] = hosted
         hosted.audiences = self._make_audiences(room)
         self.waiting.add(hosted, self.now())
+        self.opened(hosted)
         return hosted
 
     def sweep(self, now: float) -> None:
@@ -167,6 +194,7 @@ class Host:
         self.rooms.pop(hosted.room.id, None)
         self.waiting.remove(hosted)
         self.metrics.games[hosted.game_name].rooms_ended += 1
+        self.forgotten(hosted)
 
     def call_later(self, seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:
         if self._call_later is not None:

@@ -8,27 +8,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from monkeytown._core.timing import ENCODE, EVENTS, SEND, Stopwatch
 from monkeytown.errors import HookError, Refusal
 from monkeytown.protocol.close import CloseCode
-from monkeytown.protocol.codec import BINARY
 from monkeytown.room.member import Member
 from monkeytown.room.room import Room
-from monkeytown.room.view import EVERYTHING
 from monkeytown.runtime.listing import Listing
-from monkeytown.runtime.metrics import Traffic
+from monkeytown.runtime.place import Holder, Place
 from monkeytown.runtime.seats import Seats
 from monkeytown.runtime.ticker import Beat
 
 if TYPE_CHECKING:
     from monkeytown.runtime.host import Host
-    from monkeytown.runtime.session import Session
 
-__all__ = ["Audience", "HostedRoom"]
+__all__ = ["HostedRoom"]
 
 log = structlog.get_logger()
 
@@ -39,33 +36,18 @@ BROUGHT_BACK = ""
 """Has reserved the seats of those who were in a room when it was put away. Nobody's id is empty."""
 
 
-class Audience(Protocol):
-    """The readers of one kind in one room."""
-
-    def prepare(self, room: Room) -> None:
-        """The room has moved: makes ready what brings its readers to now."""
-
-    def send(self) -> None:
-        """Sends what was made ready, unless the room has ended meanwhile."""
-
-    def traffic(self) -> Traffic:
-        """What was sent to them so far."""
-        return Traffic()
-
-
-class HostedRoom:
+class HostedRoom(Place):
     """One room in time, with those who sit in it."""
 
     def __init__(self, host: Host, room: Room, stopwatch: Stopwatch, listing: Listing) -> None:
-        self.room = room
+        super().__init__(room, host.metrics.games[room.name])
+        self._room = room
         self.listing = listing
         self.seats = Seats(room.members)
-        self.audiences: list[Audience] = []
-        self.sessions: dict[str, Session] = {}
+        self.sessions: dict[str, Holder] = {}
         """By player id."""
         self.empty_since: float | None = host.now()
         self._host = host
-        self._metrics = host.metrics.games[room.name]
         self._stopwatch = stopwatch
         self._untold: set[Member] = set()
         """For whom there was something private in a step that nothing was made ready after."""
@@ -73,23 +55,17 @@ class HostedRoom:
         self._advanced = host.now()
         self._timer: asyncio.TimerHandle | None = None
         self._ended = False
-        self._schemas: dict[bool, bytes] = {}
-        """By whether all is seen."""
         self._broken = False
+        self.in_doubt = False
+        """Whether it may be another instance's by now: nothing happens here, and nobody is told anything, until that is clear."""
         if room.closed is not None:
             self._end()
-        elif room.tick_rate:
-            self._beat = host.ticker.add(room.tick_rate, self.step, (self.prepare, self.send), stopwatch)
         else:
-            self._set_timer()
+            self._start()
 
     @property
-    def game_name(self) -> str:
-        return self.room.name
-
-    def is_meant_by(self, game_id: str) -> bool:
-        """Whether a `gameId` is the room's, or that of its game."""
-        return game_id in (self.room.name, self.room.id)
+    def room(self) -> Room:
+        return self._room
 
     @property
     def is_full(self) -> bool:
@@ -101,16 +77,9 @@ class HostedRoom:
         limit = self.room.game.max_players
         return self.room.closed is None and self.seats.has_for(players, limit, self._host.now())
 
-    def schema(self, member: Member) -> bytes:
-        """The `schema` message of the binary encoding: the same for all who see the room in the same way."""
-        everything = member.view is EVERYTHING
-        if everything not in self._schemas:
-            self._schemas[everything] = BINARY.encode("schema", self.room.describe(member))
-        return self._schemas[everything]
-
     # Players
 
-    def join(self, session: Session) -> Member:
+    def join(self, session: Holder) -> Member:
         """Seats a session's player, or gives it the seat that it has already. Raises `Refusal`."""
         self.advance()
         former = self.sessions.get(session.id)
@@ -130,7 +99,19 @@ class HostedRoom:
         self._metrics.joins += 1
         return self.room.members[session.id]
 
-    def _take_over(self, session: Session, former: Session) -> Member:
+    def claim(self, session: Holder) -> Member | None:
+        """Gives the seat that a session's player has already to what holds that session now; None if there is no seat."""
+        member = self.room.members.get(session.id)
+        if member is None or self.room.closed is not None:
+            return None
+        former = self.sessions.get(session.id)
+        self.sessions[session.id] = session
+        if former is not None and former.key != session.key:
+            former.replaced()
+        self.empty_since = None
+        return member
+
+    def _take_over(self, session: Holder, former: Holder) -> Member:
         """The same player has come from elsewhere, with a client that knows nothing yet."""
         member = self.room.members[session.id]
         self.sessions[session.id] = session
@@ -141,25 +122,38 @@ class HostedRoom:
         self.room.keeping.remind(member)
         return member
 
-    def drop(self, session: Session) -> None:
-        """The session has no connection; its player's seat is kept."""
+    def drop(self, session: Holder) -> None:
         self.advance()
         self.room.drop(session.id)
         self.disturbed()
 
-    def resume(self, session: Session) -> None:
-        """It has one again."""
+    def resume(self, session: Holder) -> None:
         self.advance()
         self.room.resume(session.id)
         self.disturbed()
 
-    def leave(self, session: Session) -> None:
-        """The session's player is gone."""
-        if self.sessions.pop(session.id, None) is None:
+    def leave(self, session: Holder) -> None:
+        if self.sessions.get(session.id) is not session:
             return
+        del self.sessions[session.id]
         self.advance()
         self.room.leave(session.id)
         self._vacated()
+        self.disturbed()
+
+    def introduce_all(self, session: Holder) -> None:
+        member = self.room.members[session.id]
+        self.room.introduce_all(member)
+        session.take_mail(member)
+
+    def chat(self, session: Holder, text: str) -> None:
+        self.advance()
+        self.room.chat(session.id, text)
+        self.disturbed()
+
+    def act(self, session: Holder, action: dict[str, Any], number: int, seen_tick: int) -> None:
+        self.advance()
+        self.room.act(session.id, action, number, seen_tick)
         self.disturbed()
 
     def note_documents(self) -> None:
@@ -181,7 +175,11 @@ class HostedRoom:
 
     def checkpoint(self) -> bytes | None:
         """The room as it is, to be brought back should the server end without a word; None if it has ended, or ends now."""
-        return self._checkpoint(self.room.checkpoint)
+        return self._checkpoint(self._room.checkpoint)
+
+    def checkpoint_with_members(self) -> bytes | None:
+        """The same with all who are in it, who then need not come anew."""
+        return self._checkpoint(lambda: self._room.checkpoint(members=True))
 
     def put_away(self) -> bytes | None:
         """The room stops here, to be brought back later; None if it has ended."""
@@ -194,6 +192,27 @@ class HostedRoom:
             self._host.forget(self)
             self._host.keep(self.room, self.room.keeping.ledger.take())
         return saved
+
+    def hand_over(self) -> bytes | None:
+        """The room stops, to go on elsewhere with all who are in it; None if it has ended, or ends now."""
+        self.advance()
+        self.disturbed()
+        saved = self._checkpoint(self._room.hand_over)
+        if saved is not None:
+            self._stop()
+        return saved
+
+    def go_on(self) -> None:
+        """Nobody has taken it: it goes on here."""
+        self._room.revive()
+        self._start()
+
+    def let_go(self) -> None:
+        """It goes on elsewhere. Its sessions are seen to by whoever calls this."""
+        self._ended = True
+        self._stop()
+        self.sessions.clear()
+        self._host.forget(self)
 
     def _checkpoint(self, make: Callable[[], bytes]) -> bytes | None:
         if self._ended:
@@ -208,7 +227,9 @@ class HostedRoom:
 
     def step(self, steps: int) -> None:
         """Moves the room by that many ticks."""
-        room = self.room
+        room = self._room
+        if self.in_doubt:
+            return
         try:
             for _ in range(steps):
                 room.step()
@@ -229,6 +250,8 @@ class HostedRoom:
 
     def prepare(self) -> None:
         """Makes ready what brings whoever reads to now, once, however many ticks that is."""
+        if self.in_doubt:
+            return
         try:
             if self._untold:
                 self.room.touched |= self._untold
@@ -240,33 +263,14 @@ class HostedRoom:
         self._stopwatch.lap(ENCODE)
 
     def send(self) -> None:
+        if self.in_doubt:
+            return
         try:
             for audience in self.audiences:
                 audience.send()
         except Exception:
             self._failed()
         self._stopwatch.lap(SEND)
-
-    def traffic(self) -> Traffic:
-        """What the room said to its readers so far."""
-        traffic = Traffic(self.room.encoded.made, self.room.encoded.shared)
-        if self.room.area is not None:
-            traffic.frames_encoded += self.room.area.encoded
-            traffic.frames_shared += self.room.area.shared
-        for table in self.room.tables:
-            rest = table.bytes_encoded
-            for field, column in zip(table.entity.fields(), table.columns, strict=True):
-                traffic.column_bytes[table.name, field.name] = column.bytes_encoded
-                rest -= column.bytes_encoded
-            traffic.column_bytes[table.name, ""] = rest
-        for audience in self.audiences:
-            traffic.add(audience.traffic())
-        return traffic
-
-    def retire(self, audience: Audience) -> None:
-        """Nobody reads this way any more."""
-        self.audiences.remove(audience)
-        self._metrics.ended.add(audience.traffic())
 
     def _failed(self) -> None:
         """Not the rules' fault, which the room catches, but ours: other rooms must not pay for it."""
@@ -277,6 +281,8 @@ class HostedRoom:
 
     def advance(self) -> None:
         """A room without ticks moves to the time it is, before anything happens in it."""
+        if not self._host.attentive():
+            return  # whether the room is still ours is not known
         if self.room.tick_rate or self._ended:
             return
         now = self._host.now()
@@ -286,7 +292,7 @@ class HostedRoom:
 
     def disturbed(self) -> None:
         """Something happened outside of a tick. A room without ticks shows it at once."""
-        if self._ended:
+        if self._ended or self.in_doubt:
             return
         if not self.room.tick_rate:
             self._stopwatch.lap(EVENTS)
@@ -318,7 +324,7 @@ class HostedRoom:
 
     # What the rules did
 
-    def _settle(self) -> list[Session]:
+    def _settle(self) -> list[Holder]:
         """Hands over what the room has for its players, and acts on who was kicked and whether it ended."""
         room = self.room
         told = []
@@ -362,6 +368,15 @@ class HostedRoom:
         if not self._ended:
             self.room.dispose()
             self._settle()
+
+    def _start(self) -> None:
+        """From now on time passes."""
+        if self._room.tick_rate:
+            calls = (self.prepare, self.send)
+            self._beat = self._host.ticker.add(self._room.tick_rate, self.step, calls, self._stopwatch)
+        else:
+            self._advanced = self._host.now()
+            self._set_timer()
 
     def _stop(self) -> None:
         """Time stands still."""

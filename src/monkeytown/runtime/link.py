@@ -12,7 +12,7 @@ from monkeytown.protocol.codec import Codec
 from monkeytown.room.member import Member
 
 if TYPE_CHECKING:
-    from monkeytown.runtime.hosted import HostedRoom
+    from monkeytown.runtime.place import Place
     from monkeytown.runtime.session import Session
 
 __all__ = ["Link"]
@@ -46,7 +46,7 @@ class Link(Protocol):
     def flush(self) -> None:
         """Whatever was sent goes out now."""
 
-    def enter(self, hosted: HostedRoom, member: Member, position: Position | None = None) -> None:
+    def enter(self, hosted: Place, member: Member, position: Position | None = None) -> None:
         """From now on this client reads the room's states, from where it is, and its packed inputs are the room's."""
 
     def leave(self) -> None:

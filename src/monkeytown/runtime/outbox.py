@@ -7,6 +7,7 @@ honest None instead of a part.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from itertools import islice
 
 from monkeytown.room.mail import News
@@ -53,6 +54,22 @@ class Outbox:
         if not self.first - 1 <= number <= self.last:
             return None
         return list(enumerate(islice(self._news or (), number + 1 - self.first, None), number + 1))
+
+    @property
+    def kept(self) -> list[News]:
+        """Those that are still kept, the newest last."""
+        return list(self._news or ())
+
+    def skip(self) -> None:
+        """Something is lost that should stand here: nobody goes on from before it."""
+        self.last += 1
+        self._news, self._bytes = None, 0
+
+    def restore(self, last: int, news: Iterable[News]) -> None:
+        """Goes on where another one was, which had this news left."""
+        self.last, self._bytes = last, 0
+        self._news = deque(news)
+        self._bytes = sum(len(one.payload) for one in self._news)
 
     def acknowledge(self, number: int) -> None:
         """The player has everything up to `number`, which need not be kept any longer."""

@@ -24,7 +24,6 @@ from monkeytown.protocol.messages import (
     PlayerInput,
     Poll,
 )
-from monkeytown.runtime.greeting import TURNED_AWAY
 from monkeytown.runtime.limits import TokenBucket
 from monkeytown.runtime.link import Link
 
@@ -73,9 +72,7 @@ class Requests:
         try:
             self._handle(session, link, message)
         except Refusal as refusal:
-            session.error(refusal.code, refusal.message)
-            if refusal.code in TURNED_AWAY:
-                session.end(TURNED_AWAY[refusal.code])
+            session.refused(refusal)
 
     def was_away(self, seconds: float) -> None:
         """The client had no connection for so long, and now says what it would have said."""
@@ -156,11 +153,9 @@ class Requests:
             return
         if message.tick:
             link.acknowledge(None, message.tick, 0)
-        hosted.advance()
-        hosted.room.act(session.id, message.action, message.number, message.tick)
-        if message.number:
+        hosted.act(session, message.action, message.number, message.tick)
+        if message.number and not hosted.is_mirror:
             link.seen(message.number)
-        hosted.disturbed()
 
     def _chat_with_all(self, session: Session, text: str, numbered: bool) -> None:
         hosted = session.hosted
@@ -173,6 +168,4 @@ class Requests:
         if not self._chat.take(self._now()):
             self._too_many(session, self._chat, "INPUT-005", numbered)
             return
-        hosted.advance()
-        hosted.room.chat(session.id, text)
-        hosted.disturbed()
+        hosted.chat(session, text)

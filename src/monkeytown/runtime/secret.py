@@ -19,14 +19,19 @@ class ResumeSecret:
 
     __slots__ = ("_current", "_former", "_key")
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, current: str = "", former: str = "") -> None:
         self._key = key
-        self._current = secrets.token_urlsafe(SECRET_BYTES)
-        self._former = ""
+        self._current = current or secrets.token_urlsafe(SECRET_BYTES)
+        self._former = former
 
     @property
     def token(self) -> str:
         return f"{self._key}.{self._current}"
+
+    @property
+    def both(self) -> tuple[str, str]:
+        """The newest secret, and the token that may have to do once more."""
+        return self._current, self._former
 
     def opened_by(self, token: str) -> bool:
         """Whether it is the newest token, or the one that may have to do once more."""

@@ -17,14 +17,16 @@ from monkeytown.protocol.close import CloseCode, may_return
 from monkeytown.protocol.messages import Hello, Resume
 from monkeytown.room.mail import News, packed
 from monkeytown.room.member import Member
-from monkeytown.runtime.greeting import Greeting
+from monkeytown.runtime.elsewhere import Seat
+from monkeytown.runtime.greeting import TURNED_AWAY, Greeting
 from monkeytown.runtime.link import Link
 from monkeytown.runtime.outbox import Outbox
+from monkeytown.runtime.record import SessionRecord
 from monkeytown.runtime.requests import Requests
 from monkeytown.runtime.secret import ResumeSecret
 
 if TYPE_CHECKING:
-    from monkeytown.runtime.hosted import HostedRoom
+    from monkeytown.runtime.place import Place
     from monkeytown.runtime.sessions import Sessions
 
 __all__ = ["SERVER", "Session"]
@@ -44,22 +46,22 @@ SERVER = _server()
 class Session:
     """One player. `receive` takes its messages; the room's host hands it what the room says."""
 
-    def __init__(self, sessions: Sessions, link: Link) -> None:
-        self.key = secrets.token_urlsafe(16)
+    def __init__(self, sessions: Sessions, link: Link | None, key: str | None = None) -> None:
+        self.key = key or secrets.token_urlsafe(16)
         """Names the session: 128 bits that nobody can guess."""
         self.id = self.key
         """The player's id: one that a token stands for, or nobody's but this session's."""
         self.name: str | None = None
         self.identity: Identity | None = None
         """Who the player has shown to be; None for one without a token."""
-        self.hosted: HostedRoom | None = None
+        self.hosted: Place | None = None
         """The room it is in."""
         self.said_something = False
-        self.address = link.address
+        self.address = "" if link is None else link.address
         """Where its client is, or was last."""
         self.secret = ResumeSecret(self.key)
         self._sessions = sessions
-        self._link: Link | None = link
+        self._link = link
         self._requests = Requests(sessions)
         self._outbox = Outbox()
         self._welcomed: float | None = None
@@ -69,7 +71,7 @@ class Session:
         self._ended = False
         self._dismissed: tuple[int, str] | None = None
         """How the game ended it while nobody was there to be told."""
-        self._described: object = None
+        self._described: tuple[bool, float] | None = None
         """What kind of view its client was last told of."""
         self._greeting = Greeting(sessions)
 
@@ -116,13 +118,26 @@ class Session:
         if self.hosted is not None:
             raise Refusal(code="GAME-004")
         self._sessions.admit_guest(self)
+        if self._sessions.elsewhere is not None:
+            self._greeting.hold()
+            seat = self._sessions.elsewhere.seat(self, game_id)
+            self._sessions.ask(seat, lambda answer: self._answered(link, answer))
+            return
         hosted = self._sessions.seat_of(self, game_id) or self._sessions.host.find_seat(game_id, self.id)
-        try:
-            member = hosted.join(self)
-        except Refusal as refusal:
-            if refusal.code == "GAME-002" and game_id == hosted.room.id:
-                raise Refusal(code="GAME-001") from refusal  # as for a room that was full before
-            raise
+        self._sit(link, hosted, self._sessions.host.seat(hosted, self, game_id))
+
+    def _answered(self, link: Link, answer: Seat | Refusal) -> None:
+        """It has a seat, or none, after others were asked."""
+        if isinstance(answer, Seat) and (not self.is_open or self.hosted is not None):
+            answer.place.leave(self)
+        elif isinstance(answer, Seat):
+            self._sit(self._link or link, *answer)
+        elif self.is_open:
+            self.refused(answer)
+        self._greeting.release(self)
+
+    def _sit(self, link: Link, hosted: Place, member: Member) -> None:
+        """Shows its client the room that it has a seat in."""
         self.hosted = hosted
         self._requests.joined(hosted.room.tick_rate)
         if self._welcomed is None:
@@ -132,6 +147,13 @@ class Session:
         link.enter(hosted, member)
         link.flush()
         hosted.disturbed()
+        self._sessions.changed(self)
+
+    def refused(self, refusal: Refusal) -> None:
+        """What its client has asked for is not granted."""
+        self.error(refusal.code, refusal.message)
+        if refusal.code in TURNED_AWAY:
+            self.end(TURNED_AWAY[refusal.code])
 
     def leave(self) -> None:
         """Gives the seat up. Raises `Refusal` if there is none."""
@@ -149,7 +171,7 @@ class Session:
             self._end(*self._dismissed)
             return
         hosted = self.hosted
-        member = None if hosted is None else hosted.room.members[self.id]
+        member = None if hosted is None else hosted.members[self.id]
         missed = self._outbox.since(resume.number)
         number = self._outbox.last if missed is None else resume.number
         self._outbox.acknowledge(number)
@@ -174,11 +196,73 @@ class Session:
             link.flush()  # what may be missed is as much as may wait
         if hosted is not None and member is not None:
             if missed is None:
-                hosted.room.introduce_all(member)
-                self.take_mail(member)
+                hosted.introduce_all(self)
             link.enter(hosted, member, position)
             link.flush()
             hosted.resume(self)
+
+    def rehouse(self, hosted: Place, member: Member) -> None:
+        """Its room goes on elsewhere, or from another moment: its client is shown that, and notices nothing else."""
+        link = self._link
+        if link is not None:
+            link.leave()
+        self.hosted = hosted
+        if link is not None:
+            self._describe(link, hosted, member)
+            link.enter(hosted, member)
+            link.flush()
+        self._sessions.changed(self)
+
+    def homeless(self) -> None:
+        """Its room is no more, and nobody knows what became of it."""
+        if self._link is None:
+            self.hosted = None
+            self._finish()
+            return
+        self._link.leave()
+        self.hosted = None
+        self.error("GAME-006")
+        self.end(CloseCode.ROOM_CLOSED)
+
+    def move_away(self) -> Link | None:
+        """It goes on at another instance. Its link, which is to be closed with a code that says come back."""
+        link, self._link = self._link, None
+        self._ended = True
+        if link is not None and self.hosted is not None:
+            link.leave()
+        self._sessions.forget(self, moved=True)
+        return link
+
+    def lose_track(self) -> None:
+        """It may have missed something that nobody can tell it any more: whoever comes back is told so."""
+        self._outbox.skip()
+
+    def record(self) -> SessionRecord:
+        """What another instance needs to go on with it."""
+        return SessionRecord(
+            key=self.key,
+            secrets=self.secret.both,
+            id=self.id,
+            name=self.name,
+            identity=self.identity,
+            room="" if self.hosted is None else self.hosted.room.id,
+            received=self._requests.received,
+            number=self._outbox.last,
+            news=self._outbox.kept,
+            described=self._described,
+        )
+
+    @classmethod
+    def recorded(cls, sessions: Sessions, record: SessionRecord) -> Session:
+        """One that goes on from what was recorded of it, without a connection so far."""
+        session = cls(sessions, None, record.key)
+        session.secret = ResumeSecret(record.key, *record.secrets)
+        session.id, session.name, session.identity = record.id, record.name, record.identity
+        session._requests.received = record.received
+        session._outbox.restore(record.number, record.news)
+        session._described = record.described
+        session._welcomed, session._lost = sessions.now(), sessions.now()
+        return session
 
     def _move_to(self, link: Link) -> None:
         """From now on this link is its own. The one before gets the session that the new one had begun with, and ends."""
@@ -282,9 +366,9 @@ class Session:
         if self.hosted is not None:
             link.leave()
 
-    def _drop(self, hosted: HostedRoom) -> None:
+    def _drop(self, hosted: Place) -> None:
         """There is a seat and no connection."""
-        seconds = hosted.room.game.seat_seconds
+        seconds = hosted.room.seat_seconds
         if seconds is None:
             seconds = self._sessions.limits.seat_seconds
         if seconds > 0:
@@ -312,13 +396,14 @@ class Session:
         self._welcomed = self._sessions.now()
         who = {"playerId": self.id, "name": name, "server": SERVER, "session": self.secret.token}
         self.say("welcome", who | about)
+        self._sessions.changed(self, urgent=True)
 
-    def _describe(self, link: Link, hosted: HostedRoom, member: Member) -> None:
+    def _describe(self, link: Link, hosted: Place, member: Member) -> None:
         self._described = _kind_of_view(member)
         if not link.codec.is_text:
             link.send(hosted.schema(member))
 
-    def describe_anew(self, hosted: HostedRoom, member: Member) -> None:
+    def describe_anew(self, hosted: Place, member: Member) -> None:
         """The player sees the room in another way: it is described, and then shown, as if they had joined again."""
         link = self._link
         if link is None:
@@ -363,6 +448,7 @@ class Session:
 
     def _tell(self, news: News) -> None:
         self._send(self._outbox.append(news), news)
+        self._sessions.changed(self)
 
     def _send(self, number: int, news: News) -> None:
         link = self._link
@@ -370,6 +456,6 @@ class Session:
             link.send_numbered(link.codec.encode(news.type, news.payload, number), number)
 
 
-def _kind_of_view(member: Member) -> object:
+def _kind_of_view(member: Member) -> tuple[bool, float]:
     """Two views of one kind are described alike, and one goes on where the other was."""
     return member.sight is not None and member.view is member.sight, member.delay

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from heapq import heappop, heappush
 from itertools import count, islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 
 from monkeytown.errors import Refusal
 from monkeytown.identity import Identity
 from monkeytown.protocol.close import CloseCode
+from monkeytown.runtime.elsewhere import Elsewhere
 from monkeytown.runtime.gate import Gate, OpenGate
 from monkeytown.runtime.limits import Limits
 from monkeytown.runtime.link import Link
@@ -25,11 +26,13 @@ from monkeytown.runtime.session import Session
 
 if TYPE_CHECKING:
     from monkeytown.runtime.host import Host
-    from monkeytown.runtime.hosted import HostedRoom
+    from monkeytown.runtime.place import Place
 
 __all__ = ["Sessions"]
 
 log = structlog.get_logger()
+
+A = TypeVar("A")
 
 # A sweep must not hold up a tick. Who comes back too late is refused even if it was not yet swept, and who is told
 # something is pruned anyway.
@@ -55,6 +58,8 @@ class Sessions:
         self.now = now
         self.in_turn: Callable[[Callable[[], None]], object] = lambda call: call()
         """Calls what lets somebody in, in its turn."""
+        self.elsewhere: Elsewhere | None = None
+        """The other instances, if there are any."""
         self._wall_clock = wall_clock
         self._known: dict[str, Session] = {}
         """By their keys."""
@@ -63,7 +68,7 @@ class Sessions:
         self._expiring: list[tuple[float, float, int, str]] = []
         """A heap: when to do something about which token, when that expires, and the key of its session."""
         self._count = count()
-        self._identifying: set[asyncio.Task[None]] = set()
+        self._asking: set[asyncio.Task[None]] = set()
         self._away: dict[Session, float] = {}
         """Until when those without a connection are kept; who has been away for longest comes first."""
         self._away_from: dict[str, dict[Session, None]] = {}
@@ -99,20 +104,24 @@ class Sessions:
 
     def identify(self, token: str, tell: Callable[[Identity | Refusal], None]) -> None:
         """Finds out who a token stands for, and tells."""
-        task = asyncio.get_running_loop().create_task(self._identify(token, tell))
-        self._identifying.add(task)
-        task.add_done_callback(self._identifying.discard)
+        self.ask(self.gate.identify(token), tell)
 
-    async def _identify(self, token: str, tell: Callable[[Identity | Refusal], None]) -> None:
-        verdict: Identity | Refusal
+    def ask(self, question: Coroutine[Any, Any, A], tell: Callable[[A | Refusal], None]) -> None:
+        """Waits for an answer, and tells it in its turn."""
+        task = asyncio.get_running_loop().create_task(self._ask(question, tell))
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
+
+    async def _ask(self, question: Coroutine[Any, Any, A], tell: Callable[[A | Refusal], None]) -> None:
+        answer: A | Refusal
         try:
-            verdict = await self.gate.identify(token)
+            answer = await question
         except Refusal as refusal:
-            verdict = refusal
+            answer = refusal
         except Exception:
-            log.exception("a token could not be looked at")
-            verdict = Refusal(code="SYS-001")
-        self.in_turn(lambda: tell(verdict))
+            log.exception("what a client asked for could not be found out")
+            answer = Refusal(code="SYS-001")
+        self.in_turn(lambda: tell(answer))
 
     def watch(self, session: Session) -> None:
         """Its client is to be asked for another token when this one expires."""
@@ -127,7 +136,7 @@ class Sessions:
             and self._wall_clock() >= identity.expires + self.limits.expiry_seconds
         )
 
-    def seat_of(self, session: Session, game_id: str) -> HostedRoom | None:
+    def seat_of(self, session: Session, game_id: str) -> Place | None:
         """The room that a `gameId` means to a player who has a seat there already."""
         if session.identity is None:
             return None
@@ -200,9 +209,31 @@ class Sessions:
         if not neighbours:
             del self._away_from[session.address]
 
-    def forget(self, session: Session) -> None:
-        """It is over."""
-        self._known.pop(session.key, None)
+    def changed(self, session: Session, *, urgent: bool = False) -> None:
+        """Something of it is different that whoever goes on with it elsewhere must know; urgent: or it cannot go on."""
+        if self.elsewhere is not None:
+            self.elsewhere.changed(session, urgent)
+
+    def take_in(self, session: Session, seconds: float) -> None:
+        """One that comes from another instance, without a connection so far."""
+        self._known[session.key] = session
+        if session.identity is not None:
+            self._players.setdefault(session.id, set()).add(session)
+            self.watch(session)
+        self.keep(session, seconds)
+
+    def known(self, key: str) -> Session | None:
+        return self._known.get(key)
+
+    @property
+    def all(self) -> list[Session]:
+        return list(self._known.values())
+
+    def forget(self, session: Session, *, moved: bool = False) -> None:
+        """It is over, or goes on at another instance."""
+        known = self._known.pop(session.key, None)
+        if known is not None and not moved and self.elsewhere is not None:
+            self.elsewhere.forgotten(session)
         others = self._players.get(session.id)
         if others is not None:
             others.discard(session)
@@ -212,7 +243,7 @@ class Sessions:
 
     def close(self) -> None:
         """Nobody is let in any more."""
-        for task in self._identifying:
+        for task in self._asking:
             task.cancel()
 
     def sweep(self, now: float) -> None:

@@ -200,6 +200,8 @@ class Ticker:
         self._running = False
         self.before: Callable[[], None] = lambda: None
         """Called when some beat is due, before any is: what is to be known by then."""
+        self.after: Callable[[], None] = lambda: None
+        """Called when all that was due is done: what it has put together can go."""
         self._observed = self._origin
         self._cpu_then = cpu()
         self._busy = 0
@@ -272,6 +274,7 @@ class Ticker:
                 for beat in following:
                     if beat.active and turn < len(beat.then):
                         beat.then[turn]()
+            self.after()
             self._account(late, began, now)
         finally:
             self._running = False

@@ -17,7 +17,7 @@ from monkeytown.readers.longpoll import Polls
 from monkeytown.readers.websocket import Front
 from monkeytown.room.room import Room
 from monkeytown.runtime.host import Host
-from monkeytown.runtime.hosted import Audience
+from monkeytown.runtime.place import Audience
 from monkeytown.runtime.metrics import Metrics
 from monkeytown.runtime.sessions import Sessions
 from monkeytown.runtime.shedding import Shedding
