@@ -23,7 +23,10 @@ from monkeytown import games as built_in
 from monkeytown._core.senders import MAX_THREADS
 from monkeytown.cli.loading import load, parse
 from monkeytown.cli.settings import read_settings
+from monkeytown.cli.workers import MAX_WORKERS, Workers
+from monkeytown.errors import StartError
 from monkeytown.server.app import serve
+from monkeytown.server.logs import configure
 
 __all__ = ["run"]
 
@@ -68,9 +71,15 @@ STOP_TIMEOUT = 3.0
     "--bots", type=click.IntRange(0), default=0, help="So many players without a person, for company."
 )
 @click.option(
+    "--workers",
+    type=click.IntRange(1, MAX_WORKERS),
+    default=1,
+    help="So many processes behind the port, each on a core of its own; they meet through MONKEYTOWN_REDIS_URL.  [1]",
+)
+@click.option(
     "--reload", is_flag=True, help="Start anew whenever a Python file in the game's folder changes."
 )
-def run(*, games: tuple[str, ...], bots: int, reload: bool, **flags: Any) -> None:
+def run(*, games: tuple[str, ...], bots: int, workers: int, reload: bool, **flags: Any) -> None:
     """Serve games: files of your own, or those that come along (jungle, swarm, tictactoe).
 
     Flags come before MONKEYTOWN_* variables; `monkeytown settings` lists all there is to set.
@@ -83,8 +92,14 @@ def run(*, games: tuple[str, ...], bots: int, reload: bool, **flags: Any) -> Non
         settings = read_settings(**given)
     for game in games:
         parse(game)
+    if workers > 1 and reload:
+        raise StartError("--reload is for one process: leave out --workers")
     with _company(bots, f"ws://{_reachable(settings.host)}:{settings.port}/ws", games):
-        if reload:
+        if workers > 1:
+            settings.check()
+            configure(settings.log_level, settings.log_format)
+            Workers(workers, games, settings, _flags(given)).run()
+        elif reload:
             _serve_and_reload(games, given)
         else:
             serve([load(game) for game in games], settings)
@@ -93,14 +108,17 @@ def run(*, games: tuple[str, ...], bots: int, reload: bool, **flags: Any) -> Non
 def _serve_and_reload(games: Sequence[str], given: dict[str, Any]) -> None:
     # It would announce each stop, which the person who pressed Ctrl-C knows of.
     logging.getLogger("watchfiles").setLevel(logging.ERROR)
-    flags = [part for name, value in given.items() for part in ("--" + name.replace("_", "-"), str(value))]
     watchfiles.run_process(
         *{_folder(game) for game in games},
-        target=shlex.join([*COMMAND, "run", *flags, "--", *games]),
+        target=shlex.join([*COMMAND, "run", *_flags(given), "--", *games]),
         target_type="command",
         watch_filter=_SourcesOnly(),
         callback=_tell,
     )
+
+
+def _flags(given: dict[str, Any]) -> list[str]:
+    return [part for name, value in given.items() for part in ("--" + name.replace("_", "-"), str(value))]
 
 
 class _SourcesOnly(watchfiles.DefaultFilter):

@@ -72,9 +72,7 @@ class Cluster:
         self.places = Places(node, self.leases, self.owners, self.mirrors)
         self.takeover = Takeover(node, self.leases, self.owners, self.mirrors, self.places)
         self.roaming = Roaming(node, self.owners, self.places)
-        self.handover = Handover(
-            node, self.leases, self.owners, self.mirrors, self.places, self.roaming
-        )
+        self.handover = Handover(node, self.leases, self.owners, self.mirrors, self.places, self.roaming)
         self.others: list[InstanceRecord] = []
         """The other instances, as they were heard of last."""
         self._look = look
@@ -109,8 +107,8 @@ class Cluster:
         node.run(self._beats())
         self._forward()
 
-    async def drain(self) -> None:
-        """Rooms and players go to other instances, as far as there are any."""
+    async def drain(self, stop_listening: Callable[[], None]) -> None:
+        """Rooms and players go to other instances, as far as there are any. Who is asked to go must not come back here."""
         self.draining = True
         try:
             await self._announce()
@@ -118,6 +116,8 @@ class Cluster:
             log.error("nothing can be handed over: the directory says nothing")
             return
         await self.handover.empty([one for one in self.others if not one.draining])
+        stop_listening()
+        await self.handover.send_off()
 
     async def close(self) -> None:
         if self._forwarding is not None:
@@ -206,7 +206,9 @@ class Cluster:
     async def _open(self, session: Session, game: str) -> HostedRoom | Mirror:
         """A new room: here, unless there is much less to do elsewhere."""
         own = self._load()
-        idle = min((one for one in self.others if not one.draining and game in one.games), key=_load, default=None)
+        idle = min(
+            (one for one in self.others if not one.draining and game in one.games), key=_load, default=None
+        )
         if idle is not None and (self.draining or (own > BUSY and idle.load < own - LESS)):
             try:
                 room = await self.node.ask(

@@ -62,8 +62,7 @@ class Handover:
     # Rooms that leave
 
     async def empty(self, others: list[InstanceRecord]) -> None:
-        """Every room goes to the instance where most of its players are, or where there is least to do; then the players are
-        asked to go."""
+        """Every room goes to the instance where most of its players are, or where there is least to do."""
         rooms = [one for one in self._node.host.rooms.values() if self._node.host.keeps(one.game_name)]
         turns = asyncio.Semaphore(AT_ONCE)
 
@@ -74,7 +73,6 @@ class Handover:
                     await self._leave_behind(hosted)
 
         await asyncio.gather(*(one(hosted) for hosted in rooms))
-        await self._send_off()
 
     def _best(self, hosted: HostedRoom, others: list[InstanceRecord]) -> str:
         relay = self._owners.relay(hosted.room.id)
@@ -160,7 +158,7 @@ class Handover:
             log.error("a room could not be kept", room=hosted.room.id)
         self._leases.give_up(hosted.room.id)
 
-    async def _send_off(self) -> None:
+    async def send_off(self) -> None:
         """All sessions of this instance go, a few at a time."""
         sessions = self._node.sessions.all
         random.shuffle(sessions)

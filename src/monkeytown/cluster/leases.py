@@ -118,7 +118,9 @@ class Leases:
             return
         self._in_doubt = True
         self._node.counters["doubts"] += 1
-        log.warning("this process stood still: whether its rooms are still its own is asked first", rooms=len(doubted))
+        log.warning(
+            "this process stood still: whether its rooms are still its own is asked first", rooms=len(doubted)
+        )
         for room in doubted:
             hosted = self._node.host.rooms.get(room)
             if hosted is not None:

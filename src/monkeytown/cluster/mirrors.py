@@ -367,6 +367,4 @@ class Mirrors:
 
 
 def _setup(attached: Attached) -> Setup:
-    return Setup(
-        attached.max_players, attached.mode, attached.private, msgspec.json.decode(attached.options)
-    )
+    return Setup(attached.max_players, attached.mode, attached.private, msgspec.json.decode(attached.options))

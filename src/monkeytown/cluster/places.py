@@ -105,6 +105,7 @@ class Places:
     def restore(self, kept: bytes, lease: Lease, *, in_doubt: bool = False) -> HostedRoom | None:
         """A room from its checkpoint, whose seats all wait for their sessions; None if it cannot be brought back."""
         host = self._node.host
+        self._leases.add(lease)
         try:
             saved = msgspec.structs.replace(unpacked(kept), epoch=lease.epoch, final=False)
             if saved.room != lease.room:
@@ -114,9 +115,9 @@ class Places:
             hosted = host.bring_back(saved, self._node.times.seat)
         except (WireError, SchemaError, Refusal) as error:
             log.error("a room cannot go on here", room=lease.room, error=str(error))
+            self._leases.give_up(lease.room)
             return None
         hosted.in_doubt = in_doubt
-        self._leases.add(lease)
         for member in hosted.room.members.values():
             self._owners.hold(hosted, member, "")
         return hosted

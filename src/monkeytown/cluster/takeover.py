@@ -45,9 +45,7 @@ PATIENCE = 0.8
 class Takeover:
     """The rooms of others that this instance mirrors, watched."""
 
-    def __init__(
-        self, node: Node, leases: Leases, owners: Owners, mirrors: Mirrors, places: Places
-    ) -> None:
+    def __init__(self, node: Node, leases: Leases, owners: Owners, mirrors: Mirrors, places: Places) -> None:
         self._node = node
         self._leases = leases
         self._owners = owners

@@ -98,7 +98,7 @@ class Front:
             self._intake, self._entrance = Intake(self.buffer), Intake(self.buffer)
             loop = asyncio.get_running_loop()
             self._pace = Pace(loop, self._intake.fileno(), self._read_players)
-            self.host.ticker.before = self._pace.look
+            self.host.ticker.before = self.look
             loop.add_reader(self._entrance.fileno(), self._read_entrance)
 
     def upgrade(self, transport: asyncio.Transport, request: Request, early: bytes) -> None:
@@ -112,6 +112,11 @@ class Front:
         reads = self._entrance if connection.session.hosted is None else self._intake
         if reads is not None:
             connection.read_from(reads)
+
+    def look(self) -> None:
+        """Reads what players have sent by now, if nothing else would at once."""
+        if self._pace is not None:
+            self._pace.look()
 
     def _read_players(self) -> bool:
         """Whether there was anything."""
@@ -144,8 +149,8 @@ class Front:
                 session.end(CloseCode.NO_FIRST_MESSAGE)
             elif now - connection.last_received > limits.silence_seconds:
                 session.end(CloseCode.SILENT)
-        for hosted in list(self.host.rooms.values()):
-            for audience in hosted.audiences:
+        for place in self.host.places:
+            for audience in place.audiences:
                 if isinstance(audience, WebSocketAudience):
                     for slow in audience.group.held_longer(limits.stalled_seconds, now):
                         cast(GameConnection, slow).session.end(CloseCode.TOO_SLOW)

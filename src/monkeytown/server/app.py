@@ -11,7 +11,7 @@ import signal
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 import structlog
@@ -72,6 +72,8 @@ class RunningServer:
         self.auth = instance.auth
         self.archive = instance.archive
         self.recordings = instance.recordings
+        self.cluster = instance.cluster
+        """The other instances, if there are any."""
         self.events = instance.events
         """The Socket.IO front, if there is one."""
         self.recordings = instance.recordings
@@ -92,7 +94,7 @@ class _Server(uvicorn.Server):
         self,
         config: uvicorn.Config,
         started: Callable[[], None],
-        stopping: Callable[[], Coroutine[None, None, None]],
+        stopping: Callable[[Callable[[], None]], Coroutine[None, None, None]],
     ) -> None:
         super().__init__(config)
         self._on_start = started
@@ -106,8 +108,12 @@ class _Server(uvicorn.Server):
         self.up.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await self._on_stop()
+        await self._on_stop(self._stop_listening)
         await super().shutdown(sockets)
+
+    def _stop_listening(self) -> None:
+        for server in self.servers:
+            server.close()
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -127,9 +133,9 @@ class _Server(uvicorn.Server):
 
 def serve(games: Sequence[type[Game]], settings: Settings) -> None:
     """Serves games until SIGTERM or SIGINT. Raises `StartError`."""
-    with _bound(games, settings) as sock:
+    with _bound(games, settings) as sockets:
         configure(settings.log_level, settings.log_format)
-        uvloop.run(_serve(games, settings, sock))
+        uvloop.run(_serve(games, settings, sockets))
 
 
 @asynccontextmanager
@@ -137,9 +143,9 @@ async def running(
     games: Sequence[type[Game]], settings: Settings, *, routes: Sequence[BaseRoute] = ()
 ) -> AsyncIterator[RunningServer]:
     """A server in this event loop for as long as the block lasts. `routes` are served beside the game."""
-    with _bound(games, settings) as sock:
-        server, about = await _build(games, settings, sock, routes)
-        task = asyncio.create_task(simulate.serve(settings, sock, server.serve))
+    with _bound(games, settings) as sockets:
+        server, about = await _build(games, settings, sockets[0], routes)
+        task = asyncio.create_task(_listen(settings, sockets, server))
         started = asyncio.create_task(server.up.wait())
         try:
             await asyncio.wait((task, started), return_when=asyncio.FIRST_COMPLETED)
@@ -150,8 +156,13 @@ async def running(
             await task
 
 
-async def _serve(games: Sequence[type[Game]], settings: Settings, sock: socket.socket) -> None:
-    server, about = await _build(games, settings, sock, ())
+async def _listen(settings: Settings, sockets: Sequence[socket.socket], server: _Server) -> None:
+    shared, *own = sockets
+    await simulate.serve(settings, shared, lambda listening: server.serve([*listening, *own]))
+
+
+async def _serve(games: Sequence[type[Game]], settings: Settings, sockets: Sequence[socket.socket]) -> None:
+    server, about = await _build(games, settings, sockets[0], ())
     server.takes_signals = True
     # What is loaded by now stays: the collector need not look at it in the middle of a tick.
     gc.collect()
@@ -159,7 +170,7 @@ async def _serve(games: Sequence[type[Game]], settings: Settings, sock: socket.s
     collector = about.collector()
     collector.start()
     log.info("serving", url=about.url, games=[game.name for game in games])
-    await simulate.serve(settings, sock, server.serve)
+    await _listen(settings, sockets, server)
     collector.stop()
     log.info("stopped")
 
@@ -170,8 +181,8 @@ def application(games: Sequence[type[Game]], health: Health, routes: Sequence[Ba
 
 
 @contextmanager
-def _bound(games: Sequence[type[Game]], settings: Settings) -> Generator[socket.socket, None, None]:
-    """A listening socket, once it is clear that there is something that may be served on it."""
+def _bound(games: Sequence[type[Game]], settings: Settings) -> Generator[list[socket.socket], None, None]:
+    """A listening socket, once it is clear that there is something that may be served on it; and this process's own."""
     settings.check()
     if not games:
         raise StartError("there is no game to serve")
@@ -188,14 +199,14 @@ def _bound(games: Sequence[type[Game]], settings: Settings) -> Generator[socket.
         raise StartError(
             "nobody could come in: set MONKEYTOWN_JWT_KEYS, give a game an on_auth, or let guests in (MONKEYTOWN_GUESTS=1)"
         )
-    sock = _bind(settings.host, settings.port)
-    try:
-        yield sock
-    finally:
-        sock.close()
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(_bind(settings.host, settings.port, shared=bool(settings.own_port)))]
+        if settings.own_port:
+            sockets.append(stack.enter_context(_bind(settings.host, settings.own_port)))
+        yield sockets
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def _bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -205,6 +216,8 @@ def _bind(host: str, port: int) -> socket.socket:
         raise StartError(f"cannot listen on {host}: {error.strerror or error}") from error
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sock.bind(address)
         sock.listen(BACKLOG)
     except OSError as error:
@@ -220,6 +233,7 @@ async def _build(
     archive = await Archive.open(settings)
     try:
         instance = Instance(games, settings, archive)
+        await instance.connect()
     except StartError:
         await archive.close()
         raise

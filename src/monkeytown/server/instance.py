@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,14 +17,15 @@ from monkeytown.readers.longpoll import Polls
 from monkeytown.readers.websocket import Front
 from monkeytown.room.room import Room
 from monkeytown.runtime.host import Host
-from monkeytown.runtime.place import Audience
 from monkeytown.runtime.metrics import Metrics
+from monkeytown.runtime.place import Audience
 from monkeytown.runtime.sessions import Sessions
 from monkeytown.runtime.shedding import Shedding
 from monkeytown.runtime.sweeper import Sweeper
 from monkeytown.runtime.ticker import Ticker, make_waker
 from monkeytown.server.archive import Archive
 from monkeytown.server.auth import Auth, own_check
+from monkeytown.server.cluster import cluster_of
 from monkeytown.server.headers import HEADERS
 from monkeytown.server.health import Health
 from monkeytown.server.recording import recordings
@@ -97,12 +98,21 @@ class Instance:
         shortest = min(settings.first_message_seconds, settings.silence_seconds, settings.stalled_seconds)
         self._sweeper = Sweeper(min(1.0, shortest / 4), sweeps)
         self.health = Health(lambda: archive.trouble)
-        self.kept = KeptRooms(self.host, settings)
+        self.cluster = cluster_of(settings, self.host, self.sessions, self.front)
+        """The other instances, if there are any."""
+        self._drain_seconds = settings.drain_seconds
+        # Rooms of one of many are kept where the others find them.
+        self.kept = KeptRooms(self.host, settings, wanted=self.cluster is None)
         self.kept.bring_back()
 
     def _is_private(self, room: Room) -> bool:
         hosted = self.host.rooms.get(room.id)
         return hosted is not None and hosted.listing.setup.private
+
+    async def connect(self) -> None:
+        """Meets the other instances. Raises `StartError`."""
+        if self.cluster is not None:
+            await self.cluster.start()
 
     def start(self) -> None:
         self.archive.start()
@@ -113,8 +123,13 @@ class Instance:
         self.kept.start()
         self.health.ready = True
 
-    async def stop(self) -> None:
+    async def stop(self, stop_listening: Callable[[], None]) -> None:
+        """Rooms and players go elsewhere as far as there are other instances; what must last is kept."""
         self.health.ready = False
+        if self.cluster is not None:
+            # Whoever sends clients here finds out first that it should not any more.
+            await asyncio.sleep(self._drain_seconds)
+            await self.cluster.drain(stop_listening)
         self._sweeper.stop()
         self.kept.put_away()
         self.sessions.close()
@@ -123,6 +138,8 @@ class Instance:
         if self.events is not None:
             await self.events.close()
         self.host.close()
+        if self.cluster is not None:
+            await self.cluster.close()
         await self.kept.close()
         await self.recordings.close()
         await self.archive.close()

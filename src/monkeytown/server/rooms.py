@@ -46,11 +46,11 @@ class _Taken(NamedTuple):
 class KeptRooms:
     """Of one server; without any, if no game has a `save` or nobody wants it. Raises `StartError`."""
 
-    def __init__(self, host: Host, settings: Settings) -> None:
+    def __init__(self, host: Host, settings: Settings, *, wanted: bool = True) -> None:
         self._host = host
         self._seconds = settings.checkpoint_seconds
         self._seat_seconds = settings.seat_seconds
-        wanted = self._seconds > 0 and any(map(host.keeps, host.games))
+        wanted = wanted and self._seconds > 0 and any(map(host.keeps, host.games))
         self._files = RoomFiles(settings.folder / ROOMS) if wanted else None
         self._taken: dict[str, _Taken | None] = {}
         """Of the rooms that have files."""

@@ -87,6 +87,45 @@ class Settings(BaseSettings, Limits):
         ge=1024 * 1024,
         description="Bytes that may wait on disk for the database; what comes beyond is not kept.",
     )
+    redis_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="redis://user:password@host:port/0 of a Redis 7 or later, one server or a cluster: makes this one of many instances.",
+    )
+    redis_prefix: str = Field(
+        default="mt:",
+        pattern=r"^[A-Za-z0-9_.:-]{1,64}$",
+        description="What all names in Redis begin with, for those who share it.",
+    )
+    instance_name: str = Field(
+        default="", description="What people call this instance; empty: its host and port."
+    )
+    own_port: int = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="A port beside, which is this process's alone where several share one; 0: none. --workers gives each one.",
+    )
+    public_url: str = Field(
+        default="", description="Where clients can reach this instance and no other; empty: nowhere."
+    )
+    lease_seconds: float = Field(
+        default=2.0,
+        ge=1,
+        le=60,
+        description="How long a room stays with an instance that is not heard of; then another one takes it.",
+    )
+    failover_seconds: float = Field(
+        default=1.0,
+        ge=0.1,
+        le=60,
+        description="How often rooms of games with a save are put down for the other instances: what is lost with one, at most.",
+    )
+    drain_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        le=20,
+        description="How long the server still listens, while it says that it is not ready, before it hands over and stops.",
+    )
     checkpoint_seconds: float = Field(
         default=10.0,
         ge=0,
@@ -216,6 +255,14 @@ class Settings(BaseSettings, Limits):
             raise StartError(
                 f"listening on {self.host} needs MONKEYTOWN_SECRET, of at least {MIN_SECRET_BYTES} bytes:"
                 " monkeytown secret makes one"
+            )
+        if (
+            self.redis_url.get_secret_value()
+            and len(self.secret.get_secret_value().encode()) < MIN_SECRET_BYTES
+        ):
+            raise StartError(
+                f"MONKEYTOWN_REDIS_URL needs MONKEYTOWN_SECRET, of at least {MIN_SECRET_BYTES} bytes and the same for all"
+                " instances: monkeytown secret makes one"
             )
         if self.jwt_keys and not (self.jwt_issuer and self.jwt_audience):
             raise StartError(
