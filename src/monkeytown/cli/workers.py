@@ -55,7 +55,10 @@ class _Worker:
     def start(self) -> None:
         self._started = time.monotonic()
         self.process = subprocess.Popen(
-            self._command, env=self._environment, preexec_fn=_with_parent, start_new_session=True
+            self._command,
+            env=self._environment,
+            preexec_fn=_with_parent,  # noqa: PLW1509 - there are no threads in this process
+            start_new_session=True,
         )
 
     def look(self, now: float) -> None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING
 
 import structlog
 
-from monkeytown.cluster.directory import DirectoryDown, InstanceRecord, WaitingRoom
+from monkeytown.cluster.directory import DirectoryDown, InstanceRecord, Lease, WaitingRoom
 from monkeytown.cluster.handover import Handover
 from monkeytown.cluster.leases import Leases
 from monkeytown.cluster.messages import Ended, Open, Opened, SendAway
@@ -68,10 +69,11 @@ class Cluster:
         self.draining = False
         self.owners = Owners(node)
         self.mirrors = Mirrors(node)
-        self.leases = Leases(node, keep, lambda hosted: self.takeover.lost(hosted))
+        self.leases = Leases(node, keep)
         self.places = Places(node, self.leases, self.owners, self.mirrors)
         self.takeover = Takeover(node, self.leases, self.owners, self.mirrors, self.places)
         self.roaming = Roaming(node, self.owners, self.places)
+        self.leases.lost = self.takeover.lost
         self.handover = Handover(node, self.leases, self.owners, self.mirrors, self.places, self.roaming)
         self.others: list[InstanceRecord] = []
         """The other instances, as they were heard of last."""
@@ -122,10 +124,8 @@ class Cluster:
     async def close(self) -> None:
         if self._forwarding is not None:
             self._forwarding.cancel()
-        try:
+        with suppress(DirectoryDown):  # others find out
             await self.node.directory.retire(self.node.id)
-        except DirectoryDown:
-            pass  # others find out
         self.node.sessions.elsewhere = None
         await self.node.close()
         self.node.courier.flush()
@@ -248,12 +248,8 @@ class Cluster:
             self.node.run(self._forget(lease.room, lease.epoch))
 
     async def _forget(self, room: str, epoch: int) -> None:
-        from monkeytown.cluster.directory import Lease
-
-        try:
+        with suppress(DirectoryDown):  # it lapses
             await self.node.directory.forget_room(Lease(room, self.node.id, epoch))
-        except DirectoryDown:
-            pass  # it lapses
 
     # Time
 

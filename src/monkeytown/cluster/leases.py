@@ -48,17 +48,13 @@ class _Held:
 
 
 class Leases:
-    """All leases of this instance. `lost` is told of a room that another instance has."""
+    """All leases of this instance."""
 
-    def __init__(
-        self,
-        node: Node,
-        keep: Callable[[Room, list[Entry]], None],
-        lost: Callable[[HostedRoom], None],
-    ) -> None:
+    def __init__(self, node: Node, keep: Callable[[Room, list[Entry]], None]) -> None:
         self._node = node
         self._keep = keep
-        self._lost = lost
+        self.lost: Callable[[HostedRoom], None] = lambda hosted: None
+        """Is told of a room that another instance has."""
         self._held: dict[str, _Held] = {}
         self._seen = node.now()
         self._in_doubt = False
@@ -169,4 +165,4 @@ class Leases:
         log.warning("a room is another instance's by now", room=room, epoch=held.epoch)
         if hosted is not None:
             hosted.in_doubt = True
-            self._lost(hosted)
+            self.lost(hosted)

@@ -50,7 +50,7 @@ __all__ = [
 ]
 
 
-class _Message(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
+class _Message(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
     """Of one kind, told apart by its tag."""
 
 

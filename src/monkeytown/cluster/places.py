@@ -83,7 +83,7 @@ class Places:
         raise Refusal(code="SYS-002")
 
     async def take_up(self, room_id: str, floor: int) -> HostedRoom | None:
-        """Takes a room whose owner is gone, in a new epoch; None if another instance was first, or there is nothing left of it.
+        """Takes a room whose owner is gone, in a new epoch; None if another instance was first, or nothing is left of it.
 
         Raises `DirectoryDown`.
         """

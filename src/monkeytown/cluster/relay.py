@@ -1,7 +1,7 @@
 """The mirrors of one room that runs here, and its players who are connected there.
 
-One reader per mirror, like any other: it keeps its mirror's position, and puts the bytes onto the bus. Mirrors that stand at one
-position share them. Knows the room's feed and who mirrors it; not how messages travel.
+One reader per mirror, like any other: it keeps its mirror's position, and puts the bytes onto the bus. Mirrors that stand
+at one position share them. Knows the room's feed and who mirrors it; not how messages travel.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Sessions whose clients come to another instance than the one where they were.
 
-Knows records of sessions and where those are kept; a session is fetched from the instance that has it, as it is at that moment,
-or, if that instance is gone, taken from what it wrote down last. At most one instance gets it.
+Knows records of sessions and where those are kept; a session is fetched from the instance that has it, as it is at that
+moment, or, if that instance is gone, taken from what it wrote down last. At most one instance gets it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Roaming:
         self._changed: dict[str, None] = {}
         self._urgent: dict[str, None] = {}
         self._over: list[str] = []
-        node.take(Fetch, lambda sender, said: self._fetch(sender, said))
+        node.take(Fetch, self._fetch)
 
     # Written down
 

@@ -1,7 +1,8 @@
 """What becomes of a room whose owner is gone, or is another one now.
 
-Knows when an owner counts as gone, who may take its room, and how sessions stay in it. A room is taken by an instance that has
-players in it, once its lease has lapsed; the others follow. One of ours that another instance has taken is let go of at once.
+Knows when an owner counts as gone, who may take its room, and how sessions stay in it. A room is taken by an instance that
+has players in it, once its lease has lapsed; the others follow. One of ours that another instance has taken is let go of at
+once.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ __all__ = ["Takeover"]
 log = structlog.get_logger()
 
 SILENCE = 1.2
-"""Seconds without a word from an owner, which says something twice a second, before the directory is asked about its rooms."""
+"""Seconds without a word from an owner, which says something twice a second; then the directory is asked about its rooms."""
 
 LOOK_SECONDS = 0.1
 

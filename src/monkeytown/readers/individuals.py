@@ -16,8 +16,8 @@ from monkeytown.room.member import Member
 from monkeytown.room.private import Private
 from monkeytown.room.room import Room
 from monkeytown.room.view import EVERYTHING
-from monkeytown.runtime.place import Audience
 from monkeytown.runtime.metrics import Traffic
+from monkeytown.runtime.place import Audience
 
 __all__ = ["IndividualAudience"]
 

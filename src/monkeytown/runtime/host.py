@@ -11,6 +11,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from monkeytown._core.timing import Stopwatch
 from monkeytown.errors import Refusal
@@ -19,12 +20,15 @@ from monkeytown.room.checkpoint import Checkpoint
 from monkeytown.room.ledger import Entry, Kind
 from monkeytown.room.room import Room
 from monkeytown.runtime.hosted import HostedRoom
-from monkeytown.runtime.place import Audience
 from monkeytown.runtime.listing import Listing, Waiting
 from monkeytown.runtime.matchmaking import choose
 from monkeytown.runtime.metrics import Metrics
 from monkeytown.runtime.place import Audience, Place
 from monkeytown.runtime.ticker import Ticker
+
+if TYPE_CHECKING:
+    from monkeytown.room.member import Member
+    from monkeytown.runtime.session import Session
 
 __all__ = ["Host"]
 
@@ -91,7 +95,7 @@ class Host:
         return choose(game_id, player_id, rooms=self.rooms, waiting=waiting, open_room=self.open_room)
 
     def seat(self, hosted: Place, session: Session, game_id: str) -> Member:
-        """Has a session's player sit down. Raises `Refusal`: a room that has filled up is none, as if it had been full before."""
+        """Has a session's player sit down. Raises `Refusal`; a room that has filled up is none, like one that was full."""
         assert isinstance(hosted, HostedRoom)
         try:
             return hosted.join(session)

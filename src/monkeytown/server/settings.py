@@ -89,7 +89,7 @@ class Settings(BaseSettings, Limits):
     )
     redis_url: SecretStr = Field(
         default=SecretStr(""),
-        description="redis://user:password@host:port/0 of a Redis 7 or later, one server or a cluster: makes this one of many instances.",
+        description="redis://user:password@host:port of a Redis, 7 or later, or a cluster: makes this one of many.",
     )
     redis_prefix: str = Field(
         default="mt:",
@@ -103,7 +103,7 @@ class Settings(BaseSettings, Limits):
         default=0,
         ge=0,
         le=65535,
-        description="A port beside, which is this process's alone where several share one; 0: none. --workers gives each one.",
+        description="A port beside, this process's alone where several share one; 0: none. --workers gives each one.",
     )
     public_url: str = Field(
         default="", description="Where clients can reach this instance and no other; empty: nowhere."
@@ -118,7 +118,7 @@ class Settings(BaseSettings, Limits):
         default=1.0,
         ge=0.1,
         le=60,
-        description="How often rooms of games with a save are put down for the other instances: what is lost with one, at most.",
+        description="How often rooms of games with a save are put down for other instances: what may be lost.",
     )
     drain_seconds: float = Field(
         default=0.0,
