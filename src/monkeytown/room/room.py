@@ -108,6 +108,16 @@ class Room(ReadableRoom):
         """The rules' own object."""
         return self._rules.game
 
+    @property
+    def seat_seconds(self) -> float | None:
+        """How long a seat is kept for who has lost the connection; None: as long as the server says."""
+        return self._rules.game.seat_seconds
+
+    @property
+    def max_players(self) -> int:
+        """0: any number."""
+        return self._rules.game.max_players
+
     # Players
 
     @property
@@ -211,6 +221,11 @@ class Room(ReadableRoom):
         except Refusal as refusal:
             self._stage.refuse(member, refusal)
         self._settle()
+
+    def refuse(self, player_id: str, refusal: Refusal) -> None:
+        """A player is told that what it asked for is not granted."""
+        if (member := self.members.get(player_id)) is not None:
+            self._stage.refuse(member, refusal)
 
     def _remove(self, member: Member) -> None:
         self._seating.unseat(member)

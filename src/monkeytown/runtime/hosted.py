@@ -57,7 +57,7 @@ class HostedRoom(Place):
         self._ended = False
         self._broken = False
         self.in_doubt = False
-        """Whether it may be another instance's by now: nothing happens here, and nobody is told anything, till that is clear."""
+        """Whether it may be another instance's by now. Nothing happens here, nobody is told anything, till that is clear."""
         if room.closed is not None:
             self._end()
         else:
