@@ -42,6 +42,7 @@ HOOKS = (
     "on_drop",
     "on_resume",
     "on_leave",
+    "on_published",
     "on_dispose",
     "save",
     "load",
@@ -172,6 +173,9 @@ class Game:
         if entity is not None and entity.alive:
             entity.table.despawn(entity)
 
+    def on_published(self, topic: str, event: str, data: Any, /) -> None:
+        """Another room has published something to a topic that this one has subscribed to."""
+
     def on_dispose(self) -> None:
         """The room ends."""
 
@@ -205,6 +209,28 @@ class Game:
         `data` is anything JSON can hold.
         """
         self._stage.emit(event, data)
+
+    def publish(self, topic: str, event: str, data: object = None) -> None:
+        """Tells all other rooms that have subscribed to a topic, wherever they are: their `on_published` is called.
+
+        `data` is anything MessagePack can hold. It arrives at most once.
+        """
+        self._stage.publish(topic, event, data)
+
+    def subscribe(self, topic: str) -> None:
+        """From now on `on_published` is called for what other rooms publish to this topic, of at most 128 characters."""
+        self._stage.subscribe(topic)
+
+    def unsubscribe(self, topic: str) -> None:
+        """No longer."""
+        self._stage.unsubscribe(topic)
+
+    def tell(self, player_id: str, event: str, data: object = None) -> None:
+        """Sends an event to the player of an id, in whatever room and on whatever instance they are now.
+
+        Nothing happens if they are not connected.
+        """
+        self._stage.tell(player_id, event, data)
 
     def score(self, player: Player, points: float) -> None:
         """Keeps a score of a player for the game's leaderboard, which counts it as `leaderboard` says."""

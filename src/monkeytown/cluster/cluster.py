@@ -22,6 +22,7 @@ from monkeytown.cluster.mirrors import Mirror, Mirrors
 from monkeytown.cluster.node import Node
 from monkeytown.cluster.owners import Owners
 from monkeytown.cluster.places import Places
+from monkeytown.cluster.presence import Presence
 from monkeytown.cluster.roaming import Roaming
 from monkeytown.cluster.takeover import Takeover
 from monkeytown.errors import Refusal
@@ -73,6 +74,7 @@ class Cluster:
         self.places = Places(node, self.leases, self.owners, self.mirrors)
         self.takeover = Takeover(node, self.leases, self.owners, self.mirrors, self.places)
         self.roaming = Roaming(node, self.owners, self.places)
+        self.presence = Presence(node)
         self.leases.lost = self.takeover.lost
         self.handover = Handover(node, self.leases, self.owners, self.mirrors, self.places, self.roaming)
         self.others: list[InstanceRecord] = []
@@ -154,9 +156,11 @@ class Cluster:
 
     def changed(self, session: Session, urgent: bool) -> None:
         self.roaming.changed(session, urgent)
+        self.presence.changed(session)
 
     def forgotten(self, session: Session) -> None:
         self.roaming.forgotten(session)
+        self.presence.forgotten(session)
 
     def sent_away(self, player_id: str, code: int) -> None:
         self.node.courier.cast(EVERYBODY, SendAway(player_id, code))
@@ -277,6 +281,8 @@ class Cluster:
             except DirectoryDown:
                 self.leases.troubled_at = self.node.now()
             if turn % 20 == 0:
+                with suppress(DirectoryDown):
+                    await self.presence.write()
                 self.mirrors.sweep()
                 self.owners.sweep()
 

@@ -310,9 +310,8 @@ class Published(_Message, tag=39):
     topic: str
     """Of rooms; empty if it is for one player."""
     player: str
-    event: str
-    data: bytes
-    """MessagePack."""
+    event: msgspec.Raw
+    """The payload of a `game_event`."""
 
 
 Message = (

@@ -21,6 +21,7 @@ from monkeytown.room.inputs import hand_over, queue_for, record
 from monkeytown.room.keeping import Keeping
 from monkeytown.room.mail import News
 from monkeytown.room.member import Member
+from monkeytown.room.publications import Publications
 from monkeytown.room.readable import ReadableRoom
 from monkeytown.room.reading import Reader
 from monkeytown.room.rules import Rules
@@ -226,6 +227,17 @@ class Room(ReadableRoom):
         """A player is told that what it asked for is not granted."""
         if (member := self.members.get(player_id)) is not None:
             self._stage.refuse(member, refusal)
+
+    @property
+    def publications(self) -> Publications:
+        """What the rules say beyond the room, and what it listens to."""
+        return self._stage.publications
+
+    def hear(self, topic: str, event: str, data: object) -> None:
+        """Another room has published something."""
+        if self.closed is None:
+            self._rules.call("on_published", topic, event, data)
+            self._settle()
 
     def _remove(self, member: Member) -> None:
         self._seating.unseat(member)

@@ -15,6 +15,7 @@ from monkeytown.player import Player, Timer
 from monkeytown.room.ledger import Kind, Ledger
 from monkeytown.room.mail import MAX_EVENT, News, packed
 from monkeytown.room.member import Member
+from monkeytown.room.publications import Publications
 from monkeytown.room.timers import Timers
 
 __all__ = ["MOST_POINTS", "RoomStage"]
@@ -50,6 +51,8 @@ class RoomStage:
         """Whose entity changed since the last commit."""
         self.reviewed: set[Member] = set()
         """Who sees the room in another way from now on, since the host last cleared this."""
+        self.publications = Publications()
+        """What is said beyond the room, and what it listens to."""
         self._held: list[_Held] | None = None
 
     # What the rules may do: monkeytown.player.Stage
@@ -74,6 +77,18 @@ class RoomStage:
         member = self._member(player)
         if member is not None:
             self._event(member, event, data)
+
+    def publish(self, topic: str, event: str, data: object) -> None:
+        self.publications.publish(topic, event, data)
+
+    def tell(self, player_id: str, event: str, data: object) -> None:
+        self.publications.tell(player_id, event, data)
+
+    def subscribe(self, topic: str) -> None:
+        self.publications.subscribe(topic)
+
+    def unsubscribe(self, topic: str) -> None:
+        self.publications.unsubscribe(topic)
 
     def kick(self, player: Player, reason: str) -> None:
         member = self._member(player)

@@ -25,6 +25,7 @@ from monkeytown.runtime.matchmaking import choose
 from monkeytown.runtime.metrics import Metrics
 from monkeytown.runtime.place import Audience, Place
 from monkeytown.runtime.ticker import Ticker
+from monkeytown.runtime.topics import Topics
 
 if TYPE_CHECKING:
     from monkeytown.room.member import Member
@@ -62,6 +63,7 @@ class Host:
         """Is told of each that does not go on here."""
         self.attentive: Callable[[], bool] = lambda: True
         """Whether this process can have missed nothing; asked before anything happens in a room."""
+        self.topics = Topics(lambda call: self.call_later(0.0, call))
         self.waiting: Waiting[HostedRoom] = Waiting()
         """Those that look for players."""
         self.ticker = ticker

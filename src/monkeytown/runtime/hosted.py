@@ -16,6 +16,7 @@ from monkeytown._core.timing import ENCODE, EVENTS, SEND, Stopwatch
 from monkeytown.errors import HookError, Refusal
 from monkeytown.protocol.close import CloseCode
 from monkeytown.room.member import Member
+from monkeytown.room.publications import Publication
 from monkeytown.room.room import Room
 from monkeytown.runtime.listing import Listing
 from monkeytown.runtime.place import Holder, Place
@@ -54,6 +55,8 @@ class HostedRoom(Place):
         self._beat: Beat | None = None
         self._advanced = host.now()
         self._timer: asyncio.TimerHandle | None = None
+        self._topics: set[str] = set()
+        """What it listens to."""
         self._ended = False
         self._broken = False
         self.in_doubt = False
@@ -162,6 +165,12 @@ class HostedRoom(Place):
             self.room.keeping.documents()
             self._settle()
 
+    def hear(self, publication: Publication) -> None:
+        """Another room has said something that this one listens to."""
+        self.advance()
+        self._room.hear(publication.topic, *publication.content)
+        self.disturbed()
+
     # Put away
 
     def await_players(self, players: Collection[str], until: float) -> None:
@@ -242,6 +251,8 @@ class HostedRoom(Place):
                 or room.kicked
                 or room.closed is not None
                 or room.keeping.ledger.entries
+                or room.publications.said
+                or room.publications.topics != self._topics
             ):
                 self._settle()
                 self._stopwatch.lap(SEND)
@@ -343,6 +354,12 @@ class HostedRoom(Place):
             room.reviewed.clear()
         if room.keeping.ledger.entries:
             self._host.keep(room, room.keeping.ledger.take())
+        publications = room.publications
+        if publications.topics != self._topics:
+            before, self._topics = self._topics, set(publications.topics)
+            self._host.topics.follow(self, self._topics, before)
+        for publication in publications.take():
+            self._host.topics.publish(publication, self)
         if room.kicked:
             kicked, room.kicked = room.kicked, []
             for member, reason in kicked:
@@ -380,6 +397,8 @@ class HostedRoom(Place):
 
     def _stop(self) -> None:
         """Time stands still."""
+        self._host.topics.follow(self, set(), self._topics)
+        self._topics = set()
         if self._beat is not None:
             self._host.ticker.remove(self._beat)
         if self._timer is not None:

@@ -432,6 +432,11 @@ class Session:
         for news in member.take_mail():
             self._tell(news)
 
+    def tell(self, news: News) -> None:
+        """Something that does not come from its room."""
+        self._tell(news)
+        self.flush()
+
     def prune(self) -> None:
         """What the client has read need not be kept any longer."""
         if self._link is not None:

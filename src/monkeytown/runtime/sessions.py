@@ -17,6 +17,7 @@ import structlog
 from monkeytown.errors import Refusal
 from monkeytown.identity import Identity
 from monkeytown.protocol.close import CloseCode
+from monkeytown.room.publications import Publication
 from monkeytown.runtime.elsewhere import Elsewhere
 from monkeytown.runtime.gate import Gate, OpenGate
 from monkeytown.runtime.limits import Limits
@@ -53,6 +54,7 @@ class Sessions:
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.host = host
+        host.topics.tell = self.tell
         self.limits = limits
         self.gate: Gate = gate or OpenGate()
         self.now = now
@@ -151,6 +153,16 @@ class Sessions:
         for session in sessions:
             session.send_away(code)
         return len(sessions)
+
+    def tell(self, publication: Publication) -> None:
+        """Something for a player of whom some session may be here."""
+        for session in self.of(publication.player):
+            session.tell(publication.news)
+
+    def of(self, player_id: str) -> list[Session]:
+        """The sessions of a player, who is somebody's token or a session without one."""
+        by_key = self._known.get(player_id)
+        return list(self._players.get(player_id, () if by_key is None else (by_key,)))
 
     def documented(self, player_id: str, data: bytes) -> None:
         """The rules have changed a player's document: whatever room comes next gets that one."""
