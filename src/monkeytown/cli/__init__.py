@@ -1,4 +1,4 @@
-"""The command line: `monkeytown run | new | bot | replay | wire | settings | secret | db`.
+"""The command line: `monkeytown run | new | bot | replay | wire | settings | secret | db | instances | drain | move`.
 
 Knows which commands there are and how a failure reaches a person: one line on stderr and exit code 2. Each command
 has a module of its own; none of them knows another.
@@ -12,6 +12,7 @@ import click
 
 from monkeytown.cli.bot import bot
 from monkeytown.cli.db import db
+from monkeytown.cli.instances import drain, instances, move
 from monkeytown.cli.new import new
 from monkeytown.cli.replay import replay
 from monkeytown.cli.run import run
@@ -31,7 +32,7 @@ def monkeytown() -> None:
     """Serve multiplayer games written in one Python file, and the tools around them."""
 
 
-for command in (run, new, bot, replay, wire, settings, secret, db):
+for command in (run, new, bot, replay, wire, settings, secret, db, instances, drain, move):
     monkeytown.add_command(command)
 
 

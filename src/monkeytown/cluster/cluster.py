@@ -6,6 +6,8 @@ Knows every part by name. What goes on in rooms it leaves to the host, and what 
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,7 +19,7 @@ import structlog
 from monkeytown.cluster.directory import DirectoryDown, InstanceRecord, Lease, WaitingRoom
 from monkeytown.cluster.handover import Handover
 from monkeytown.cluster.leases import Leases
-from monkeytown.cluster.messages import Ended, Open, Opened, SendAway
+from monkeytown.cluster.messages import Done, Ended, Move, Open, Opened, SendAway
 from monkeytown.cluster.mirrors import Mirror, Mirrors
 from monkeytown.cluster.node import Node
 from monkeytown.cluster.owners import Owners
@@ -68,6 +70,8 @@ class Cluster:
     ) -> None:
         self.node = node
         self.draining = False
+        self.stop: Callable[[], object] = lambda: os.kill(os.getpid(), signal.SIGTERM)
+        """Ends this instance as whoever started it would."""
         self.owners = Owners(node)
         self.mirrors = Mirrors(node)
         self.leases = Leases(node, keep)
@@ -89,6 +93,7 @@ class Cluster:
         host.opened, host.forgotten = self._opened, self._forgotten
         host.attentive, host.keep = self.leases.attentive, self.leases.keep
         node.take(SendAway, self._sent_away)
+        node.take(Move, self._move)
 
     async def start(self) -> None:
         """Raises `StartError`."""
@@ -171,6 +176,27 @@ class Cluster:
         except ValueError:
             return
         self.node.sessions.send_away(said.player, code)
+
+    def _move(self, sender: str, said: Move) -> None:
+        self.node.run(self._moved(sender, said))
+
+    async def _moved(self, sender: str, said: Move) -> None:
+        """An operator has a room handed over, or all there is."""
+        if not said.room:
+            self.node.courier.send(sender, Done(said.ask))
+            self.stop()
+            return
+        hosted = self.node.host.rooms.get(said.room)
+        if hosted is None or not self.node.host.keeps(hosted.game_name):
+            self.node.refuse(
+                sender, said.ask, Refusal("only rooms of games with a save can go elsewhere", "GAME-001")
+            )
+        elif said.to == self.node.id or await self.handover.hand_over(hosted, said.to):
+            self.node.courier.send(sender, Done(said.ask))
+        else:
+            self.node.refuse(
+                sender, said.ask, Refusal("the other instance did not take the room", "GAME-001")
+            )
 
     # Where there is a seat
 

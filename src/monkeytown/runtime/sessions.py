@@ -244,14 +244,14 @@ class Sessions:
     def forget(self, session: Session, *, moved: bool = False) -> None:
         """It is over, or goes on at another instance."""
         known = self._known.pop(session.key, None)
-        if known is not None and not moved and self.elsewhere is not None:
-            self.elsewhere.forgotten(session)
         others = self._players.get(session.id)
         if others is not None:
             others.discard(session)
             if not others:
                 del self._players[session.id]
         self.back(session)
+        if known is not None and not moved and self.elsewhere is not None:
+            self.elsewhere.forgotten(session)
 
     def close(self) -> None:
         """Nobody is let in any more."""

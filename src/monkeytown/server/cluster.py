@@ -8,7 +8,9 @@ from __future__ import annotations
 import secrets
 import socket
 
+from monkeytown.cluster.bus import Bus
 from monkeytown.cluster.cluster import Cluster
+from monkeytown.cluster.directory import Directory
 from monkeytown.cluster.node import Node, Times
 from monkeytown.cluster.redisbus import RedisBus
 from monkeytown.cluster.redisdirectory import RedisDirectory
@@ -17,15 +19,25 @@ from monkeytown.runtime.host import Host
 from monkeytown.runtime.sessions import Sessions
 from monkeytown.server.settings import Settings
 
-__all__ = ["cluster_of"]
+__all__ = ["bus_of", "cluster_of", "directory_of"]
 
 ID_BYTES = 9
 
 
+def directory_of(settings: Settings) -> Directory:
+    """Who owns which room, in Redis."""
+    url = settings.redis_url.get_secret_value()
+    return RedisDirectory(url, prefix=settings.redis_prefix, lease_seconds=settings.lease_seconds)
+
+
+def bus_of(settings: Settings) -> Bus:
+    """The way from one instance to another, through Redis."""
+    return RedisBus(settings.redis_url.get_secret_value(), prefix=settings.redis_prefix)
+
+
 def cluster_of(settings: Settings, host: Host, sessions: Sessions, front: Front) -> Cluster | None:
     """This instance among others; None if there are none."""
-    url = settings.redis_url.get_secret_value()
-    if not url:
+    if not settings.redis_url.get_secret_value():
         return None
     id = secrets.token_urlsafe(ID_BYTES)
     times = Times(
@@ -40,8 +52,8 @@ def cluster_of(settings: Settings, host: Host, sessions: Sessions, front: Front)
         url=settings.public_url,
         host=host,
         sessions=sessions,
-        directory=RedisDirectory(url, prefix=settings.redis_prefix, lease_seconds=settings.lease_seconds),
-        bus=RedisBus(url, prefix=settings.redis_prefix),
+        directory=directory_of(settings),
+        bus=bus_of(settings),
         secret=settings.secret.get_secret_value(),
         times=times,
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monkeytown.game import Game
+from monkeytown.protocol.close import CloseCode
 from monkeytown.readers.handshake import Addresses, Origins
 from monkeytown.readers.longpoll import Polls
 from monkeytown.readers.websocket import Front
@@ -70,7 +71,7 @@ class Instance:
             newest=archive.newest,
         )
         self.sessions = Sessions(self.host, settings, gate=self.auth, may_keep=addresses.may_keep)
-        self.auth.send_away = self.sessions.send_away
+        self.auth.send_away = self._send_away
         archive.documented = self.sessions.documented
         self.front = Front(
             self.host,
@@ -104,6 +105,12 @@ class Instance:
         # Rooms of one of many are kept where the others find them.
         self.kept = KeptRooms(self.host, settings, wanted=self.cluster is None)
         self.kept.bring_back()
+
+    def _send_away(self, player_id: str, code: CloseCode) -> int:
+        """Ends a player's sessions, here and everywhere; how many those were here."""
+        if self.cluster is not None:
+            self.cluster.sent_away(player_id, code)
+        return self.sessions.send_away(player_id, code)
 
     def _is_private(self, room: Room) -> bool:
         hosted = self.host.rooms.get(room.id)
