@@ -208,7 +208,8 @@ class Session:
             link.leave()
         self.hosted = hosted
         if link is not None:
-            self._describe(link, hosted, member)
+            if self._described != _kind_of_view(member):
+                self._describe(link, hosted, member)
             link.enter(hosted, member)
             link.flush()
         self._sessions.changed(self)
