@@ -114,8 +114,8 @@ class Host:
         return game is not None and game.save is not Game.save
 
     def bring_back(self, saved: Checkpoint, seat_seconds: float) -> HostedRoom:
-        """A room that was put away goes on. Its players' seats wait for them for so long, or as long as the game says; those who
-        were put away with it have theirs, and the room stays open as long.
+        """A room that was put away goes on. Its players' seats wait for them for so long, or as long as the game says; those
+        who were put away with it have theirs, and the room stays open as long.
 
         Raises `SchemaError` or `WireError` if the game is another by now, and `Refusal` if its rules fail.
         """
