@@ -278,3 +278,133 @@ def test_a_room_is_as_it_is_wanted() -> None:
         assert (room.game.mode, room.game.options) == ("sprint", {"map": "ice"})
     with pytest.raises(Refusal, match="No such map"):
         play(Course, options={"map": "none"})
+
+
+class Trail(Game):
+    """Counts in an attribute that it saves, and in one that it forgets to."""
+
+    tick_rate = 10
+    input = Crawl
+    snails = table(Snail)
+
+    def on_create(self) -> None:
+        self.kept = self.lost = 0
+
+    def save(self) -> Any:
+        return self.kept
+
+    def load(self, saved: Any) -> None:
+        self.kept, self.lost = saved, 0
+        for player in self.players:
+            if player.name == "Cy":
+                player.kick("no way back")
+
+    def on_join(self, player: Player) -> None:
+        player.entity = self.snails.spawn(secret=40 + player.number)
+
+    def on_input(self, player: Player, crawl: Crawl) -> None:
+        self.kept += 1
+        self.lost += 1
+        player.entity.x += crawl.by
+
+
+class TestFailingOver:
+    def test_players_go_on_and_what_is_not_saved_is_lost(self) -> None:
+        with play(Trail) as room:
+            ada = room.join("Ada")
+            ada.input(by=1)
+            room.step()
+            before = room.room
+            bo = room.join("Bo")
+            room.fail_over()
+            assert room.room is not before
+            assert (room.game.kept, room.game.lost) == (1, 0)
+            assert ada.others == {"player-1": "Ada", "player-2": "Bo"}
+            assert room.room.epoch == before.epoch + 1
+            for player in (ada, bo):
+                player.input(by=0.5)
+            room.step()
+            assert [(player.entity.x, player.entity.secret) for player in (ada, bo)] == [(1.5, 41), (0.5, 42)]
+            assert ada.player is room.game.players["player-1"]
+            assert room.join("Dee").id == "player-3"
+
+    def test_whom_load_kicks_is_gone(self) -> None:
+        with play(Trail) as room:
+            ada, cy = room.join("Ada"), room.join("Cy")
+            room.fail_over()
+            assert (cy.kicked, room.players) == ("no way back", [ada])
+            room.step()
+            assert ada.others == {"player-1": "Ada"}
+
+    def test_a_delayed_spectator_begins_anew(self) -> None:
+        with play(Heath) as room:
+            ada, bo = room.join("Ada"), room.join("Bo")
+            ada.input(watch=2)
+            for _ in range(21):
+                bo.input(by=1, watch=-1)
+                room.step()
+            assert len(xs(ada)) == 2
+            room.fail_over()
+            assert xs(ada) == []
+            room.step(22)
+            assert xs(ada) == [100, 721]
+
+    def test_who_sees_a_part_sees_it_again(self) -> None:
+        with play(Heath) as room:
+            ada, bo = room.join("Ada"), room.join("Bo")
+            room.step()
+            room.fail_over()
+            room.step()
+            assert (xs(ada), xs(bo), ada.entity.secret) == ([100], [700], 41)
+
+    def test_a_game_without_ticks_shows_it_at_once(self) -> None:
+        class KeptBook(Book):
+            def load(self, saved: Any) -> None:
+                self.page.said = saved
+
+            def save(self) -> Any:
+                return self.page.said + "!"
+
+        with play(KeptBook) as room:
+            ada = room.join("Ada")
+            room.fail_over()
+            assert ada.tables.page.said == "!"
+
+    def test_an_error_in_load_is_raised(self) -> None:
+        class Broken(Trail):
+            def load(self, saved: Any) -> None:
+                raise KeyError("nothing")
+
+        room = play(Broken)
+        room.join("Ada")
+        with pytest.raises(HookError, match=r"Broken\.load"):
+            room.fail_over()
+
+    def test_a_checkpoint_with_its_players_has_them_already(self) -> None:
+        with play(Trail) as room:
+            ada, bo = room.join("Ada"), room.join("Bo")
+            for _ in range(3):
+                bo.input(by=1)
+                room.step()
+            ada.leave()
+            saved = room.checkpoint(members=True)
+        with play(Trail, saved=saved) as again:
+            (bo,) = again.players
+            again.step()
+            assert (bo.name, bo.entity.x, bo.others) == ("Bo", 3, {"player-2": "Bo"})
+            bo.input(by=1)
+            again.step()
+            assert bo.entity.x == 4
+            assert again.join("Cleo").id == "player-3"
+
+    def test_who_joins_is_never_somebody_who_is_there(self) -> None:
+        with play(Race) as room:
+            ada, bo = room.join("Ada"), room.join("Bo")
+            with pytest.raises(Refusal):
+                room.join("Cy")  # takes an id, and no seat
+            bo.leave()
+            assert room.join("Dee").id == "player-4"
+            ada.leave()
+            saved = room.checkpoint(members=True)
+        with play(Race, saved=saved) as again:
+            assert again.join("Eve").id == "player-5"

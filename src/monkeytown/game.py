@@ -183,15 +183,18 @@ class Game:
         """What `load` needs beside the tables: anything JSON can hold, of at most a megabyte. It must not change the game.
 
         A game that overrides this is kept: a server that stops, or that is killed, opens its rooms again when it is
-        next started in the same data folder. Tables, chat, dice, time and tick need no help.
+        next started in the same data folder, or another server goes on with them. Tables, chat, dice, time and tick need
+        no help.
         """
         return None
 
     def load(self, saved: Any) -> None:
         """A room is brought back: called instead of `on_create`, once its tables are as they were.
 
-        `saved` is what `save` returned. Nobody is in the room yet: its players come back by `on_join`, under the same
-        ids if they have tokens, and rows that were theirs belong to nobody. Timers are gone; make them anew here.
+        `saved` is what `save` returned. After a restart nobody is in the room: its players come back by `on_join`, under
+        the same ids if they have tokens, and rows that were theirs belong to nobody. When another server goes on with the
+        room, its players are in `self.players` already, with what is theirs, and no other hook is called. Timers are gone,
+        and so are the game's own attributes of players and rows; make them anew here.
         """
 
     # What rules may do

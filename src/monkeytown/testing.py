@@ -25,7 +25,7 @@ import msgspec
 from monkeytown.client.mirror import Mirror
 from monkeytown.errors import Refusal
 from monkeytown.game import Game
-from monkeytown.room.checkpoint import unpacked
+from monkeytown.room.checkpoint import going_on, unpacked
 from monkeytown.room.closing import Closing
 from monkeytown.room.cursor import Cursor
 from monkeytown.room.delayed import Delayed
@@ -55,7 +55,7 @@ def play(
     """A room of a game, to be used in a `with` block. Raises `Refusal` if its rules do not want one like this.
 
     `saved` is the checkpoint of a room that goes on here, as if the server had been started anew; its players join again,
-    in the same order, to be the same.
+    in the same order, to be the same. Those who were put away with it (`checkpoint(members=True)`) are in `players` already.
     """
     return TestedRoom(game_class, seed, Setup(max_players, mode, options=options or {}), saved)
 
@@ -67,12 +67,15 @@ class TestedRoom:
 
     def __init__(self, game_class: type[Game], seed: int, setup: Setup, saved: bytes | None) -> None:
         checkpoint = None if saved is None else unpacked(saved)
+        self._game_class = game_class
         self.room = Room(game_class, room_id="test", seed=seed, setup=setup, saved=checkpoint)
-        self.players: list[TestedPlayer] = []
-        """Who is in the room."""
-        self._joined = 0
         self._past: dict[float, Delayed] = {}
         """The room as it was so many seconds ago, for those who are shown that."""
+        self.players = [TestedPlayer(self, member) for member in self.room.members.values()]
+        """Who is in the room."""
+        self._joined = checkpoint.seats if checkpoint is not None and self.players else 0
+        for player in self.players:
+            self.room.introduce_all(player._member)
         self._raise()
 
     @property
@@ -93,7 +96,8 @@ class TestedRoom:
     def join(self, name: str | None = None) -> TestedPlayer:
         """A player comes in. Raises `Refusal` if they are turned away."""
         self._joined += 1
-        id = f"player-{self._joined}"
+        while (id := f"player-{self._joined}") in self.room.members:
+            self._joined += 1
         try:
             self.room.join(id, name)
         finally:
@@ -103,9 +107,24 @@ class TestedRoom:
         self._after_event()
         return player
 
-    def checkpoint(self) -> bytes:
-        """The room as it is: `play(Game, saved=…)` goes on with it."""
-        return self.room.checkpoint()
+    def checkpoint(self, *, members: bool = False) -> bytes:
+        """The room as it is: `play(Game, saved=…)` goes on with it, and with its players if they are wanted in it."""
+        return self.room.checkpoint(members=members)
+
+    def fail_over(self) -> None:
+        """The server that runs the room is gone, and another goes on with it: what `save` leaves out is lost, and so are
+        timers and inputs that wait. Players stay in the room; `on_join` and `on_leave` are not called.
+        """
+        for player in self.players:
+            player._take_events()
+        saved = going_on(unpacked(self.room.checkpoint(members=True)))
+        self.room = Room(self._game_class, room_id="test", saved=saved)
+        self._past.clear()
+        self._raise()
+        self._send_away()  # whom `load` kicked
+        for player in self.players:
+            player._go_on()
+        self._after_event()
 
     def step(self, ticks: int = 1) -> None:
         """Some ticks (in a game without ticks: versions of the state), each of which every player reads."""
@@ -181,7 +200,7 @@ class TestedPlayer:
         self._member = member
         self._cursor = Cursor()
         self._look_anew()
-        self._sent = 0
+        self._sent = member.input
         self.player: Any = member.player
         """The rules' own `Player`."""
         self.events: list[Received] = []
@@ -250,6 +269,13 @@ class TestedPlayer:
         self._stage.room.leave(self.id)
         self._stage.players.remove(self)
         self._stage._after_event()
+
+    def _go_on(self) -> None:
+        """The same seat in another room."""
+        self._member = self._stage.room.members[self.id]
+        self.player = self._member.player
+        if self._past is not None:
+            self._look_anew()
 
     def _look_anew(self) -> None:
         """The room is described, and then shown from nothing: at first, and when the rules show it in another way."""

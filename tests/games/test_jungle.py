@@ -294,3 +294,63 @@ def test_without_numpy_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) 
     source = Path(jungle.__file__).read_text()
     with pytest.raises(StartError, match=r"monkeytown\[numpy\]"):
         exec(compile(source, jungle.__file__, "exec"), {"__name__": "jungle"})
+
+
+class TestGoingOn:
+    """After a checkpoint, with its players or without."""
+
+    def test_elsewhere_everything_goes_on_as_it_would_have(self) -> None:
+        with play(Jungle, seed=5) as room, play(Jungle, seed=5) as never:
+            for each in (room, never):
+                for count in range(30):
+                    player = each.join(f"Monkey {count}")
+                    put(player, 900 + count * 8 % 90, 900 + count * 31 % 90, heading=count)
+                    player.input(turn=count % 3 / 9, run=count % 2)
+                each.run(2.1)
+                each.players[3].leave()
+            room.fail_over()
+            for count in range(4):
+                for each in (room, never):
+                    each.players[count].input(turn=-1, run=True)
+                    each.run(1.3)
+                assert seen(room.players[0]) == seen(never.players[0])
+            assert (room.game.banana_on == never.game.banana_on).all()
+            bumped = [len(player.events) for player in never.players]
+            assert [len(player.events) for player in room.players] == bumped
+            assert sum(bumped) > 0
+
+    def test_a_round_is_not_longer_for_it(self, room: TestedRoom) -> None:
+        ada = room.join("Ada")
+        room.run(ROUND / 2)
+        room.fail_over()
+        room.run(ROUND / 2)
+        assert [event.event for event in ada.events] == ["round"]
+
+    def test_without_their_players_monkeys_are_gone(self, room: TestedRoom) -> None:
+        for name in ("Ada", "Bob"):
+            room.join(name)
+        room.run(3)
+        with play(Jungle, saved=room.checkpoint()) as again:
+            assert len(again.game.monkeys) == 0
+            assert len(again.game.bananas) == BANANAS
+            ada = again.join("Ada")
+            again.run(1)
+            assert [monkey.name for monkey in ada.tables.monkeys] == ["Ada"]
+            ada.leave()
+
+
+def seen(player: TestedPlayer) -> Any:
+    monkeys = [
+        (
+            monkey.id,
+            monkey.x,
+            monkey.y,
+            monkey.heading,
+            monkey.running,
+            monkey.stunned,
+            monkey.breath,
+            monkey.bananas,
+        )
+        for monkey in player.tables.monkeys
+    ]
+    return monkeys, [(banana.id, banana.x, banana.y) for banana in player.tables.bananas]

@@ -213,6 +213,31 @@ class TestAServerThatIsStartedAnew:
             bob = again.join("Bob")
             assert (bob.entity.mark, ada.tables.board.turn) == ("O", "O")
 
+    def test_who_goes_on_elsewhere_keeps_seat_and_turn(
+        self, room: TestedRoom, pair: tuple[TestedPlayer, TestedPlayer]
+    ) -> None:
+        ada, bob = pair
+        moves(pair, 0, 4, 8)
+        ada.drop()
+        room.fail_over()
+        assert [seat.away for seat in bob.tables.seats] == [True, False]
+        bob.act(place=1)
+        assert (bob.errors, bob.tables.board.cells[1]) == ([], "O")
+        ada.resume()
+        room.run(seconds=120)
+        assert [(seat.name, seat.away) for seat in bob.tables.seats] == [("Ada", False), ("Bob", False)]
+
+    def test_who_was_still_to_come_back_is_still_expected(
+        self, room: TestedRoom, pair: tuple[TestedPlayer, TestedPlayer]
+    ) -> None:
+        moves(pair, 0, 4)
+        with play(TicTacToe, saved=room.checkpoint()) as again:
+            ada = again.join("Ada")
+            again.fail_over()
+            assert [seat.away for seat in ada.tables.seats] == [False, True]
+            assert again.join("Bob").entity.mark == "O"
+            assert [seat.away for seat in ada.tables.seats] == [False, False]
+
     def test_who_begins_is_not_forgotten(
         self, room: TestedRoom, pair: tuple[TestedPlayer, TestedPlayer]
     ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zlib
 from random import Random
 from typing import Any
 
@@ -376,10 +377,10 @@ class TestErrors:
             Room(Storm, room_id="r", saved=msgspec.structs.replace(saved, game="storm"))
 
 
-def a_checkpoint() -> Checkpoint:
+def a_checkpoint(*, members: bool = False) -> Checkpoint:
     room = Room(Quiet, room_id="r")
     room.join("ann")
-    return unpacked(room.checkpoint())
+    return unpacked(room.checkpoint(members=members))
 
 
 class TestBytes:
@@ -389,10 +390,10 @@ class TestBytes:
         assert packed(unpacked(data)) == data
 
     @examples(300)
-    @given(seed=st.integers(0, 2**32), count=st.integers(1, 5), cut=st.booleans())
-    def test_that_are_damaged_are_refused(self, seed: int, count: int, cut: bool) -> None:
+    @given(seed=st.integers(0, 2**32), count=st.integers(1, 5), cut=st.booleans(), members=st.booleans())
+    def test_that_are_damaged_are_refused(self, seed: int, count: int, cut: bool, members: bool) -> None:
         dice = Random(seed)
-        data = bytearray(packed(a_checkpoint()))
+        data = bytearray(packed(a_checkpoint(members=members)))
         if cut:
             del data[dice.randrange(len(data)) :]
         else:
@@ -416,11 +417,17 @@ class TestBytes:
         with pytest.raises(WireError):
             Room(Quiet, room_id="r", saved=msgspec.structs.replace(a_checkpoint(), **changes))
 
+    def test_of_the_former_form_are_read(self) -> None:
+        saved = a_checkpoint()
+        content = msgspec.msgpack.encode(list(msgspec.structs.astuple(saved))[:-1])
+        data = b"MTroom\x00\x01" + zlib.crc32(content).to_bytes(4, "little") + content
+        assert unpacked(data) == saved
+        with pytest.raises(WireError, match="another version"):
+            unpacked(b"MTroom\x00\x03" + data[8:])
+
     def test_of_something_else_are_refused(self) -> None:
         whole = packed(a_checkpoint())
         content = msgspec.msgpack.encode([1, 2])
-        import zlib
-
         other = whole[:8] + zlib.crc32(content).to_bytes(4, "little") + content
         for data in (other, b"", b"MTroom", b"something else altogether"):
             with pytest.raises(WireError, match="no checkpoint"):

@@ -169,3 +169,23 @@ def test_a_load_that_fails_leaves_no_room(client: Callable[..., Client], host: H
     with pytest.raises(Refusal, match="GAME-005"):
         host.bring_back(unpacked(data), seat_seconds=1)
     assert host.rooms == {}
+
+
+def test_those_who_were_put_away_with_it_have_their_seats_and_if_nobody_comes_it_ends(
+    clock: Clock, client: Callable[..., Client], host: Host
+) -> None:
+    room = client().join("turns").room
+    saved = unpacked(room.hand_over())
+    del host.rooms[room.id]
+    hosted = host.bring_back(going_on(saved), seat_seconds=300)
+    (player_id,) = saved.players
+    assert list(hosted.room.members) == [player_id]
+    assert not hosted.awaits(player_id)
+    assert host.awaiting(player_id, "turns") is None
+    assert hosted.seats.taken(clock.seconds()) == 1
+    clock.run(39)
+    host.sweep(clock.seconds())
+    assert host.rooms == {saved.room: hosted}
+    clock.run(12)
+    host.sweep(clock.seconds())
+    assert host.rooms == {}

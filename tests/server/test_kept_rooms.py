@@ -19,6 +19,7 @@ from structlog.testing import capture_logs
 from monkeytown import Entity, Game, Player, singleton, text, uint
 from monkeytown.client import Client, Room, connect
 from monkeytown.errors import StartError
+from monkeytown.games.jungle import Jungle
 from monkeytown.games.tictactoe import TicTacToe
 from monkeytown.room.checkpoint import unpacked
 from monkeytown.runtime.hosted import HostedRoom
@@ -391,3 +392,23 @@ async def test_clients_come_back_by_themselves(data_folder: Path) -> None:
         await eventually(lambda: cells(rooms[0]) == ["O", "", "", "", "X", "", "", "", ""])
         for client in (ann, bob):
             await client.close()
+
+
+async def test_a_room_of_jungle_is_there_again_without_its_monkeys(data_folder: Path) -> None:
+    async with running([Jungle], settings()) as town, await connect(town.url) as ann:
+        room = await ann.join("jungle")
+        await eventually(lambda: len(room.tables["monkeys"]) == 1)
+    async with running([Jungle], settings()) as town:
+        after = only_room(town)
+        assert after.room.id == room.id
+        assert len(after.room.game.monkeys) == 0
+        async with await connect(town.url) as bob:
+            again = await bob.join("jungle")
+            assert again.id == room.id
+            await eventually(lambda: len(again.tables["monkeys"]) == 1)
+            assert len(after.room.game.bananas) == len(again.tables["bananas"])
+    async with running([Jungle], settings(seat_seconds=0.01)) as town:
+        after = only_room(town)
+        town.rooms._empty_seconds = 0.01
+        await eventually(lambda: not town.rooms.rooms)
+        await on_disk(lambda: not files(data_folder))

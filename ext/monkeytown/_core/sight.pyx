@@ -142,6 +142,11 @@ cdef class Sight:
         self.focus_cells = None
         self.focus_x, self.focus_y, self.has_place = x, y, True
 
+    @property
+    def place(self):
+        """Where it looked from last, (x, y); None before that."""
+        return (self.focus_x, self.focus_y) if self.has_place else None
+
     cdef int aim(self) except -1:
         """Finds the cell to look from, and what is to be seen from it."""
         cdef int32_t slot, cell

@@ -19,6 +19,10 @@ class Sight:
     def cells(self) -> list[tuple[int, bool]]:
         """The cells that the reader was last told it sees: (cell, whether it is in the far ring)."""
 
+    @property
+    def place(self) -> tuple[float, float] | None:
+        """Where it looked from last; None before that."""
+
     def __new__(cls, area: Area) -> Sight: ...
     def follow(self, row: Row | None) -> None:
         """The focus is a row, of a table of the area, for as long as it lives; then the place where it was last.

@@ -92,15 +92,37 @@ class Jungle(Game):
     bananas = table(Banana, capacity=BANANAS)
 
     def on_create(self) -> None:
+        self.begin()
+        for _ in range(BANANAS):
+            self.plant()
+
+    def begin(self) -> None:
         # What players do not see of a monkey, by slot.
         slots = self.monkeys.capacity
         self.by_slot = (*np.zeros((4, slots)), *np.zeros((2, slots), bool))
         self.steps_by_slot = np.zeros((2, slots))
         self.banana_on = np.zeros(PATCHES * PATCHES, np.int64)  # the banana's id, by patch
         self.look()
-        for _ in range(BANANAS):
-            self.plant()
-        self.every(ROUND, self.end_round)
+
+    def save(self) -> dict[str, Any]:
+        slots = self.present.nonzero()[0]
+        hidden = (*self.by_slot, *self.steps_by_slot)
+        return {"slots": slots.tolist(), "hidden": [column[slots].tolist() for column in hidden]}
+
+    def load(self, saved: dict[str, Any]) -> None:
+        self.begin()
+        for column, values in zip((*self.by_slot, *self.steps_by_slot), saved["hidden"], strict=True):
+            column[saved["slots"]] = values
+        for banana in self.bananas:
+            self.banana_on[banana.y // PATCH * PATCHES + banana.x // PATCH] = banana.id
+        for player in self.players:
+            player.entity.player = player
+        # After the server was started anew nobody is here yet; who comes back begins anew.
+        ridden = {player.entity.id for player in self.players}
+        for monkey in list(self.monkeys):
+            if monkey.id not in ridden:
+                self.monkeys.despawn(monkey)
+        self.look()
 
     def look(self) -> None:
         """The monkeys as arrays. They share the columns' memory and are as long, so they are taken anew when
@@ -145,6 +167,9 @@ class Jungle(Game):
         # By the number of the tick, which players know: they can tell when the next look is.
         if self.tick % MEETING == 0:
             self.meet()
+        # Not by a timer: those do not outlive the server.
+        if self.tick % (ROUND * self.tick_rate) == 0:
+            self.end_round()
         if self.tick % TICKS == 0:
             self.steer()
         self.x += self.step_x

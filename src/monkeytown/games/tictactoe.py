@@ -56,9 +56,10 @@ class TicTacToe(Game):
         return {"first": self.first, "expected": self.expected | seats}
 
     def load(self, saved: dict[str, Any]) -> None:
-        self.first, self.expected = saved["first"], saved["expected"]
-        for seat in self.seats:
-            seat.away = True
+        self.first = saved["first"]
+        self.expected = {id: seat for id, seat in saved["expected"].items() if id not in self.players}
+        for seat in self.expected.values():
+            self.seats[seat].away = True
         self.after(self.seat_seconds or 0, self.expect_nobody)
 
     def expect_nobody(self) -> None:

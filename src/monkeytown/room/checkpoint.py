@@ -1,8 +1,8 @@
 """A room put away: all that is needed to go on with it as if nothing had been, as bytes and back.
 
-Players are not in it, only their ids: they come anew. Neither are timers, nor what was on its way (inputs, events). Knows
-the parts of a room, and what becomes of errors in `save` and `load`; does not know when rooms are put away, nor where the
-bytes go.
+With its members, they go on as well (`roster`); without, only their ids are in it, and they come anew. Timers are in
+neither, nor is what was on its way (inputs, events). Knows the parts of a room, and what becomes of errors in `save` and
+`load`; does not know when rooms are put away, nor where the bytes go.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from monkeytown.errors import SchemaError, WireError
 from monkeytown.position import Position
 from monkeytown.room.ledger import as_json
 from monkeytown.room.reading import Reader
+from monkeytown.room.roster import SavedMember, saved_members, seat_members
 from monkeytown.room.rules import Rules
 from monkeytown.room.seating import Seating
 from monkeytown.room.setup import Setup
@@ -39,8 +40,10 @@ __all__ = [
 MAX_SAVED = 1024 * 1024
 """Bytes of what `save` returns, at most: it is written between two ticks."""
 
-MAGIC = b"MTroom\x00\x01"
+MAGIC = b"MTroom\x00\x02"
 """What every checkpoint begins with; the last byte is the number of its form."""
+FORMER_MAGIC = b"MTroom\x00\x01"
+"""The same without any `members`."""
 
 CHECKSUM_BYTES = 4
 
@@ -72,6 +75,8 @@ class Checkpoint(msgspec.Struct, array_like=True, frozen=True):
     written: bytes
     """JSON: the `options` with which the room was opened, and what the rules' `save` returned, as `saved`."""
     tables: bytes
+    members: list[SavedMember] = []
+    """Who goes on with it, in order of joining; nobody, if they are to come anew."""
 
     @property
     def setup(self) -> Setup:
@@ -93,7 +98,7 @@ def packed(checkpoint: Checkpoint) -> bytes:
 def unpacked(data: bytes) -> Checkpoint:
     """The checkpoint again. `WireError` for bytes that are none, or not all of one, or damaged."""
     start = len(MAGIC) + CHECKSUM_BYTES
-    if data[: len(MAGIC)] != MAGIC:
+    if data[: len(MAGIC)] not in (MAGIC, FORMER_MAGIC):
         raise WireError("this is no checkpoint of a room, or one of another version")
     content = memoryview(data)[start:]
     if zlib.crc32(content).to_bytes(CHECKSUM_BYTES, "little") != data[len(MAGIC) : start]:
@@ -125,9 +130,15 @@ def take(
     position: Position,
     steps: int,
     final: bool,
+    members: bool,
 ) -> Checkpoint | None:
-    """The room as it is; None if its rules fail."""
-    game = rules.game
+    """The room as it is, with its members if wanted; None if its rules fail."""
+    game, roster = rules.game, list[SavedMember]()
+    if members and rules.failed is None:
+        try:
+            roster = saved_members(stage.members.values(), stage.reowned, tables)
+        except (TypeError, ValueError) as error:
+            rules.fail("player.data", type(game), error)
     saved = None if rules.failed is not None else rules.call("save")
     if rules.failed is not None:
         return None
@@ -157,11 +168,12 @@ def take(
         private=setup.private,
         written=written,
         tables=dump.dump(tables),
+        members=roster,
     )
 
 
 def restore_tables(schema: Schema, tables: dict[str, Table[Any]], game: str, checkpoint: Checkpoint) -> None:
-    """Brings tables back; their rows are nobody's any more, since nobody is there.
+    """Brings tables back; their rows are nobody's any more, unless members are there.
 
     Raises `SchemaError` if the checkpoint is of another game or of other tables, and `WireError`.
     """
@@ -173,13 +185,19 @@ def restore_tables(schema: Schema, tables: dict[str, Table[Any]], game: str, che
     for table in tables.values():
         if table.tick != checkpoint.tick or (table.single and not len(table)):
             raise WireError(f"table {table.name} of this checkpoint is not whole")
-        for row in table:
-            if row.owner:
-                row.owner = 0
+        if not checkpoint.members:
+            for row in table:
+                if row.owner:
+                    row.owner = 0
 
 
 def bring_back(
-    checkpoint: Checkpoint, rules: Rules, stage: RoomStage, seating: Seating, reader: Reader
+    checkpoint: Checkpoint,
+    tables: tuple[Table[Any], ...],
+    rules: Rules,
+    stage: RoomStage,
+    seating: Seating,
+    reader: Reader,
 ) -> None:
     """All but the tables, which are there already; then the rules are told."""
     game, dice = rules.game, checkpoint.dice
@@ -193,6 +211,7 @@ def bring_back(
     rules.chat.restore(checkpoint.chat)
     stage.ledger.last = checkpoint.entries
     seating.last_number = checkpoint.seats
+    seat_members(checkpoint.members, seating, stage, tables)
     if rules.failed is None:
         rules.call("load", msgspec.json.decode(checkpoint.written)["saved"])
 

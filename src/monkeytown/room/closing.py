@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from monkeytown.errors import HookError
 
-__all__ = ["PUT_AWAY", "ROOM_CLOSED", "ROOM_FAILED", "Closing"]
+__all__ = ["HANDED_OVER", "PUT_AWAY", "ROOM_CLOSED", "ROOM_FAILED", "Closing"]
 
 # Close codes of docs/reference/errors.md. The first says: come back; the others: do not, to this room.
 GOING_AWAY = 4000
@@ -24,3 +24,6 @@ class Closing(NamedTuple):
 
 PUT_AWAY = Closing("the room is put away", GOING_AWAY)
 """Nothing happens here any more; the room goes on elsewhere, or later."""
+
+HANDED_OVER = Closing("the room is handed over", GOING_AWAY)
+"""The same, but its players go on with it and need not be sent away."""

@@ -12,30 +12,39 @@ import msgspec
 from monkeytown.player import Player
 from monkeytown.room.ledger import as_json
 
-__all__ = ["Document"]
+__all__ = ["Document", "written"]
 
 
 class Document:
     """Of one player, from what was kept when they came: a JSON object."""
 
-    __slots__ = ("_kept", "_player")
+    __slots__ = ("_player", "kept")
 
     def __init__(self, player: Player, kept: bytes) -> None:
         self._player = player
         data: Any = msgspec.json.decode(kept)
         player.data = data if isinstance(data, dict) else {}
-        self._kept = self._written()
+        self.kept = written(player.data)
+        """What was kept last, as in the ledger."""
+
+    @classmethod
+    def again(cls, player: Player, kept: bytes) -> Document:
+        """One that is put away and brought back: `player.data` may have changed since it was kept."""
+        document = cls.__new__(cls)
+        document._player, document.kept = player, kept
+        return document
 
     def changed(self) -> bytes | None:
         """The content of an entry, if there is something to keep. Raises TypeError or ValueError for what cannot be."""
-        written = self._written()
-        if written == self._kept:
+        now = written(self._player.data)
+        if now == self.kept:
             return None
-        self._kept = written
-        return written
+        self.kept = now
+        return now
 
-    def _written(self) -> bytes:
-        data = self._player.data
-        if not isinstance(data, dict):
-            raise TypeError(f"player.data is a dict, not {data!r}")
-        return as_json({"data": data})
+
+def written(data: object) -> bytes:
+    """The content of an entry. Raises TypeError or ValueError for a `player.data` that cannot be kept."""
+    if not isinstance(data, dict):
+        raise TypeError(f"player.data is a dict, not {data!r}")
+    return as_json({"data": data})

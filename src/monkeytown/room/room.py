@@ -16,7 +16,7 @@ from monkeytown.errors import ERROR_CODES, FieldError, Refusal
 from monkeytown.game import Game
 from monkeytown.player import Player
 from monkeytown.room.checkpoint import Checkpoint, bring_back, packed, restore_tables, take
-from monkeytown.room.closing import PUT_AWAY, ROOM_CLOSED, ROOM_FAILED, Closing
+from monkeytown.room.closing import HANDED_OVER, PUT_AWAY, ROOM_CLOSED, ROOM_FAILED, Closing
 from monkeytown.room.inputs import hand_over, queue_for, record
 from monkeytown.room.keeping import Keeping
 from monkeytown.room.mail import News
@@ -37,8 +37,8 @@ __all__ = ["Room"]
 class Room(ReadableRoom):
     """One room of a game. Its first version is committed once `on_create` has run.
 
-    One that was put away (`saved`) goes on in the tick and epoch where it was. Raises `SchemaError` or `WireError` if it
-    cannot.
+    One that was put away (`saved`) goes on in the tick and epoch where it was, with its members if they were put away as
+    well. Raises `SchemaError` or `WireError` if it cannot.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Room(ReadableRoom):
         self.keeping = Keeping(self._stage, self._rules)
         """What is to be kept of the room."""
         if saved is not None:
-            bring_back(saved, self._rules, self._stage, self._seating, self._reader)
+            bring_back(saved, self.tables, self._rules, self._stage, self._seating, self._reader)
         elif self._rules.failed is None:
             self._rules.call("on_create")
         self._settle()
@@ -170,8 +170,8 @@ class Room(ReadableRoom):
         return member.player
 
     def leave(self, player_id: str) -> None:
-        """A player is gone. Nothing happens if they already were."""
-        if (member := self.members.get(player_id)) is not None:
+        """A player is gone. Nothing happens if they already were, or if the room is handed over."""
+        if self.closed is not HANDED_OVER and (member := self.members.get(player_id)) is not None:
             self._remove(member)
             self._settle()
 
@@ -314,7 +314,7 @@ class Room(ReadableRoom):
     @property
     def next_timer(self) -> float | None:
         """Seconds of game time until the next timer fires; None if none waits."""
-        due = self._stage.timers.next_due
+        due = self._stage.timers.next_due if self.closed is None else None
         return None if due is None else max(due - self.game.time, 0.0)
 
     def dispose(self) -> None:
@@ -329,11 +329,14 @@ class Room(ReadableRoom):
             self._rules.call("on_dispose")
             self._settle()
 
-    def checkpoint(self, *, final: bool = False) -> bytes:
-        """The room as it is now. Raises `HookError` if its rules fail, which ends it, and `Refusal` if it has ended."""
+    def checkpoint(self, *, final: bool = False, members: bool = False) -> bytes:
+        """The room as it is now, between two ticks; with its members they go on with it, without they come anew.
+
+        Raises `HookError` if its rules fail, which ends it, and `Refusal` if it has ended.
+        """
         self._still_open()
-        parts = (self.schema, self.tables, self._rules, self._stage, self._seating)
-        taken = take(*parts, self.setup, position=self.position, steps=self._steps, final=final)
+        parts = (self.schema, self.tables, self._rules, self._stage, self._seating, self.setup)
+        taken = take(*parts, position=self.position, steps=self._steps, final=final, members=members)
         if taken is None:
             self._settle()
             assert self._rules.failed is not None
@@ -347,6 +350,24 @@ class Room(ReadableRoom):
         self.closed, self._disposed = PUT_AWAY, True
         self._stage.timers.clear()
         return saved
+
+    def hand_over(self) -> bytes:
+        """The last checkpoint, with the members: somewhere else they go on with the room, and nothing happens in it here.
+
+        To be called right after a step: inputs that wait are not in it. What members were told and have not read, who was
+        kicked and what is in the ledger stays here, for the host to take.
+        """
+        saved = self.checkpoint(final=True, members=True)
+        self.closed, self._disposed = HANDED_OVER, True
+        return saved
+
+    def revive(self) -> None:
+        """A room that was handed over goes on here, since nobody took it. What became of its players meanwhile (`drop`,
+        `resume`, `leave`) is still to be told. Raises ValueError if it was not handed over.
+        """
+        if self.closed is not HANDED_OVER:
+            raise ValueError("only a room that was handed over can be revived")
+        self.closed, self._disposed = None, False
 
     def _settle(self) -> None:
         """Acts on what the rules did while a hook ran: failed, kicked, closed."""

@@ -36,12 +36,15 @@ class Seating:
         """A seat for a new player, whose number nobody has had."""
         self.last_number += 1
         number = self.last_number
-        player = Player(self._stage, player_id, player_name(name, number), number)
+        return self.sit(Player(self._stage, player_id, player_name(name, number), number))
+
+    def sit(self, player: Player) -> Member:
+        """The seat of a player's number."""
         member = Member(player, None if self._area is None else Sight(self._area))
-        self._stage.members[player_id] = member
-        self.by_number[number] = member
+        self._stage.members[player.id] = member
+        self.by_number[player.number] = member
         self.seats.add(member)
-        self.players[player_id] = player
+        self.players[player.id] = player
         return member
 
     def unseat(self, member: Member) -> None:

@@ -146,7 +146,8 @@ class Host:
         return game is not None and game.save is not Game.save
 
     def bring_back(self, saved: Checkpoint, seat_seconds: float) -> HostedRoom:
-        """A room that was put away goes on. Its players' seats wait for them for so long, or as long as the game says.
+        """A room that was put away goes on. Its players' seats wait for them for so long, or as long as the game says; those
+        who were put away with it have theirs, and the room stays open as long.
 
         Raises `SchemaError` or `WireError` if the game is another by now, and `Refusal` if its rules fail.
         """
@@ -154,8 +155,10 @@ class Host:
         room = Room(self.games[saved.game], room_id=saved.room, saved=saved, stopwatch=stopwatch)
         hosted = self._opened_with(room, stopwatch, Listing(saved.setup))
         seconds = room.game.seat_seconds
-        hosted.await_players(saved.players, self.now() + (seat_seconds if seconds is None else seconds))
-        for player_id in saved.players:
+        until = self.now() + (seat_seconds if seconds is None else seconds)
+        awaited = [] if saved.members else saved.players
+        hosted.await_players(awaited, until)
+        for player_id in awaited:
             self._awaited.setdefault(player_id, []).append(saved.room)
         return hosted
 
