@@ -293,6 +293,12 @@ class Room(ReadableRoom):
         if lap is not None:
             lap(COMMIT)
 
+    def overrun(self, seconds: float) -> None:
+        """Ends the room, whose rules take so long for each tick that others must not go on waiting for them."""
+        error = TimeoutError(f"the last ticks took too long, {1000 * seconds:.0f} ms the newest of them")
+        self._rules.fail("on_tick", self.game.on_tick, error)
+        self._settle()
+
     def advance(self, seconds: float) -> bool:
         """Moves the time of a room without ticks, timer by timer: before each event, and when `next_timer` says so.
         Returns whether any fired, so that `step` is due."""

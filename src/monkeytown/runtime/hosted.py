@@ -283,6 +283,12 @@ class HostedRoom(Place):
             self._failed()
         self._stopwatch.lap(SEND)
 
+    def _too_long(self, nanoseconds: int) -> None:
+        """All other rooms of this instance wait for this one, tick after tick."""
+        if not self._ended:
+            self._room.overrun(nanoseconds / 1e9)
+            self._settle()
+
     def _failed(self) -> None:
         """Not the rules' fault, which the room catches, but ours: other rooms must not pay for it."""
         self._broken = True
@@ -391,6 +397,7 @@ class HostedRoom(Place):
         if self._room.tick_rate:
             calls = (self.prepare, self.send)
             self._beat = self._host.ticker.add(self._room.tick_rate, self.step, calls, self._stopwatch)
+            self._beat.too_long = self._too_long
         else:
             self._advanced = self._host.now()
             self._set_timer()

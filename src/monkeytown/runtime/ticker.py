@@ -30,6 +30,7 @@ from monkeytown.runtime.shedding import Shedding
 __all__ = [
     "CATCH_UP",
     "GIVE_UP",
+    "OVERLONG_TURNS",
     "PHASES",
     "Beat",
     "LoopWaker",
@@ -45,6 +46,9 @@ SECOND = 1_000_000_000
 
 CATCH_UP = 2
 """Steps beside the one that is due."""
+
+OVERLONG_TURNS = 3
+"""In a row: then a room is ended for what it does to the others. One alone may be the machine's doing."""
 
 GIVE_UP = SECOND // 4
 """Nanoseconds: whoever is later does not try to catch up."""
@@ -131,12 +135,14 @@ class Beat:
         "call",
         "interval",
         "lateness",
+        "overlong",
         "phase",
         "rate",
         "shift",
         "stopwatch",
         "stretch",
         "then",
+        "too_long",
         "turn",
     )
 
@@ -159,6 +165,10 @@ class Beat:
         self.stopwatch = stopwatch
         self.interval = SECOND // rate
         self.lateness = 0
+        self.overlong = 0
+        """Turns in a row that took longer than any may."""
+        self.too_long: Callable[[int], None] = lambda nanoseconds: None
+        """Called when those were too many, with what the last of them took."""
         self.stretch = -1
         self.active = True
 
@@ -185,9 +195,12 @@ class Ticker:
         cpu: Callable[[], int] = time.thread_time_ns,
         metrics: Metrics | None = None,
         shedding: Shedding | None = None,
+        longest: float = 0.0,
     ) -> None:
         self.metrics = metrics or Metrics()
         self.shedding = shedding or Shedding(max_stride=1)
+        self._longest = int(longest * SECOND)
+        """What a room may take for a turn; 0: as much as it likes."""
         self.course = Course(None if now is clock.now else now)
         """What stopwatches measure, by the ticker's own clock."""
         self._now = now
@@ -304,6 +317,7 @@ class Ticker:
         self._busy += now - began
         self._sending += now - stepped
         overrun = False
+        overlong: list[tuple[Beat, int]] = []
         longest: Stopwatch | None = None
         shortest = SECOND
         for beat in late:
@@ -312,6 +326,10 @@ class Ticker:
             if stopwatch is None:
                 continue
             taken = stopwatch.finish(beat.lateness)
+            if taken > self._longest > 0:
+                overlong.append((beat, taken))
+            else:
+                beat.overlong = 0
             if taken > beat.interval:
                 stopwatch.blame()
                 overrun = True
@@ -319,6 +337,10 @@ class Ticker:
                 longest = stopwatch
         if not overrun and longest is not None and now - began > shortest:
             longest.blame()
+        for beat, taken in overlong:
+            beat.overlong += 1
+            if beat.overlong == OVERLONG_TURNS and beat.active:
+                beat.too_long(taken)
         if now - self._observed >= OBSERVED:
             self._observe(now)
 

@@ -54,7 +54,12 @@ class Instance:
         waker = make_waker(asyncio.get_running_loop())
         self.host = Host(
             games,
-            Ticker(waker, metrics=metrics, shedding=Shedding(settings.max_stride)),
+            Ticker(
+                waker,
+                metrics=metrics,
+                shedding=Shedding(settings.max_stride),
+                longest=settings.longest_tick_seconds,
+            ),
             make_audiences=audiences,
             keep=archive.keep,
             max_players=settings.max_players or None,

@@ -173,6 +173,11 @@ class Settings(BaseSettings, Limits):
         le=MAX_STRIDE,
         description="Ticks from one state to the next, at most, while the server is too busy; 1: always at every tick.",
     )
+    longest_tick_seconds: float = Field(
+        default=0.1,
+        ge=0,
+        description="A room that takes longer for three ticks in a row is ended, since all others wait for it; 0: never.",
+    )
     metrics_token: SecretStr = Field(
         default=SecretStr(""),
         description="What whoever reads /metrics must know, 32 bytes or more; without it, loopback only has /metrics.",
