@@ -32,6 +32,7 @@ from monkeytown.server import simulate, web
 from monkeytown.server.archive import Archive
 from monkeytown.server.archive_metrics import ArchiveCollector
 from monkeytown.server.auth import own_check
+from monkeytown.server.cluster_metrics import ClusterCollector
 from monkeytown.server.headers import HEADERS
 from monkeytown.server.health import Health
 from monkeytown.server.http import guarded, guarded_websocket
@@ -242,6 +243,7 @@ async def _build(
         ServerCollector(instance.host, instance.sessions, instance.front, instance.polls, instance.events),
         ArchiveCollector(instance.archive),
         RecordingsCollector(instance.recordings),
+        ClusterCollector(instance.cluster),
         token=settings.metrics_token.get_secret_value(),
         is_open=settings.on_loopback,
     )
