@@ -127,6 +127,22 @@ def test_a_row_that_is_gone_is_not_followed(world: World) -> None:
     assert max(near) < world.area.columns * world.area.rows / 2
 
 
+def test_it_knows_where_it_looked_from_last(world: World) -> None:
+    bee = world.bees.spawn(x=500, y=600)
+    sight = Sight(world.area)
+    sight.follow(bee)
+    assert sight.place is None
+    world.commit()
+    sight.read(1, None)
+    assert sight.place == (500, 600)
+    world.bees.despawn(bee)
+    world.commit()
+    sight.read(1, None)
+    assert sight.place == (500, 600)
+    sight.look_at(7, 8)
+    assert sight.place == (7, 8)
+
+
 def test_what_came_since_the_commit_is_in_no_cell(world: World) -> None:
     sight = world.sight(500, 500)
     assert values.private(world.tables, 1, None, sight) is not None

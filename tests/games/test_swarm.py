@@ -223,3 +223,37 @@ def test_without_numpy_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) 
     source = Path(swarm.__file__).read_text()
     with pytest.raises(StartError, match=r"monkeytown\[numpy\]"):
         exec(compile(source, swarm.__file__, "exec"), {"__name__": "swarm"})
+
+
+class TestGoingOn:
+    """After a checkpoint, with its players or without."""
+
+    def test_elsewhere_bees_and_birds_fly_on(self) -> None:
+        with play(Swarm, seed=5) as room, play(Swarm, seed=5) as never:
+            for each in (room, never):
+                for count in range(20):
+                    each.join(f"Bird {count}").input(turn=count % 3 / 3, dive=count % 2)
+                each.run(1.05)
+                each.players[3].leave()
+            room.fail_over()
+            assert (room.game.speed_x == never.game.speed_x).all()
+            assert (room.game.speed_y == never.game.speed_y).all()
+            assert (room.game.wants == never.game.wants).all()
+            for each in (room, never):
+                each.run(1)
+            birds = [
+                [(bird.id, bird.x, bird.y, bird.heading, bird.diving) for bird in each.game.birds]
+                for each in (room, never)
+            ]
+            assert birds[0] == birds[1]
+            assert len(birds[0]) == 19
+
+    def test_without_their_players_birds_are_gone(self, room: TestedRoom) -> None:
+        for name in ("Ada", "Bob"):
+            room.join(name)
+        room.run(1)
+        with play(Swarm, saved=room.checkpoint()) as again:
+            assert (len(again.game.birds), len(again.game.bees)) == (0, BEES)
+            ada = again.join("Ada")
+            again.run(1)
+            assert [bird.name for bird in ada.tables.birds] == ["Ada"]

@@ -8,6 +8,7 @@ columns (`on_inputs`), all moves are made on whole columns, what is near what is
 needed sixty times a second is done for a part of the bees at a time.
 """
 
+from base64 import b64decode, b64encode
 from math import tau
 from typing import Any
 
@@ -94,20 +95,47 @@ class Swarm(Game):
 
     def on_create(self) -> None:
         self.dice = np.random.default_rng(self.random.getrandbits(64))
-        self.flower_x, self.flower_y = self.dice.integers(256, SIZE - 256, (2, FLOWERS)).astype(float)
-        for x, y in zip(self.flower_x, self.flower_y, strict=True):
-            self.flowers.spawn(x=int(x), y=int(y))
+        for x, y in self.dice.integers(256, SIZE - 256, (FLOWERS, 2)).tolist():
+            self.flowers.spawn(x=x, y=y)
         for _ in range(BEES):
             self.bees.spawn()
-        # There are always as many bees, so these arrays are theirs for good.
-        self.x, self.y = np.asarray(self.bees.x), np.asarray(self.bees.y)
-        self.wants = self.dice.integers(FLOWERS, size=BEES)
-        self.speed_x, self.speed_y = np.zeros((2, BEES))
+        self.begin()
         self.x[:], self.y[:] = self.dice.integers(EDGE * STEP, (SIZE - EDGE) * STEP, (2, BEES)) / STEP
-        self.turns, self.dives = np.zeros(BIRDS), np.zeros(BIRDS, bool)
-        self.steps_x, self.steps_y = np.zeros((2, BIRDS))
+        self.wants[:] = self.dice.integers(FLOWERS, size=BEES)
         for part in range(PARTS):
             self.look_around(part)
+
+    def begin(self) -> None:
+        self.flower_x, self.flower_y = np.array([(flower.x, flower.y) for flower in self.flowers], float).T
+        # There are always as many bees, so these arrays are theirs for good.
+        self.x, self.y = np.asarray(self.bees.x), np.asarray(self.bees.y)
+        self.wants = np.zeros(BEES, np.int64)
+        self.speed_x, self.speed_y = np.zeros((2, BEES))
+        self.turns, self.dives = np.zeros(BIRDS), np.zeros(BIRDS, bool)
+        self.steps_x, self.steps_y = np.zeros((2, BIRDS))
+        self.look()
+
+    def save(self) -> dict[str, Any]:
+        # Speeds are whole steps of the wire, and small: thousands of numbers are bytes sooner than text.
+        bees = np.array((self.wants, self.speed_x * STEP, self.speed_y * STEP), np.int16)
+        hidden = (self.turns, self.dives, self.steps_x, self.steps_y)
+        birds = [column[self.present].tolist() for column in hidden]
+        return {"bees": b64encode(bees.tobytes()).decode(), "slots": self.present.tolist(), "birds": birds}
+
+    def load(self, saved: dict[str, Any]) -> None:
+        self.dice = np.random.default_rng(self.random.getrandbits(64))
+        self.begin()
+        bees = np.frombuffer(b64decode(saved["bees"]), np.int16).reshape(3, BEES)
+        self.wants[:], self.speed_x[:], self.speed_y[:] = bees[0], bees[1] / STEP, bees[2] / STEP
+        for column, values in zip(
+            (self.turns, self.dives, self.steps_x, self.steps_y), saved["birds"], strict=True
+        ):
+            column[saved["slots"]] = values
+        # After the server was started anew nobody is here yet; who comes back begins anew.
+        flown = {player.entity.id for player in self.players}
+        for bird in list(self.birds):
+            if bird.id not in flown:
+                self.birds.despawn(bird)
         self.look()
 
     def look(self) -> None:

@@ -67,33 +67,32 @@ def saved_members(
 
 def _saved(member: Member, reowned: bool, places: dict[str, int]) -> SavedMember:
     player, document, sight = member.player, member.document, member.sight
-    focus, view = player.focus, player.view
+    entity, focus, view, data = player.entity, player.focus, player.view, player.data
     kept = None if document is None else document.kept
-    data = written(player.data) if document is not None or player.data else b""
+    now = written(data) if document is not None or data else b""
     is_row = isinstance(focus, Row)
+    # By position: by name it would take five times as long, for all who are in the room, between two ticks.
     return SavedMember(
-        number=member.number,
-        id=player.id,
-        name=player.name,
-        guest=player.guest,
-        connected=player.connected,
-        document=kept,
-        data=b"" if data == kept else data,
-        entity=_row(player.entity, places),
-        entity_tick=member.entity_tick,
-        reowned=reowned,
-        focus_row=_row(focus, places) if is_row else None,
-        focus_place=None if is_row or focus is None else (float(focus[0]), float(focus[1])),
-        seen_from=None if sight is None else sight.place,
-        delay=None if view is None else view.delay,
-        input=member.input,
-        seen_tick=member.seen_tick,
+        member.number,
+        player.id,
+        player.name,
+        player.guest,
+        player.connected,
+        kept,
+        b"" if now == kept else now,
+        None if entity is None else _row(entity, places),
+        member.entity_tick,
+        reowned,
+        _row(focus, places) if is_row else None,
+        None if is_row or focus is None else (float(focus[0]), float(focus[1])),
+        None if sight is None else sight.place,
+        None if view is None else view.delay,
+        member.input,
+        member.seen_tick,
     )
 
 
-def _row(row: Any, places: dict[str, int]) -> SavedRow | None:
-    if row is None:
-        return None
+def _row(row: Any, places: dict[str, int]) -> SavedRow:
     return places[row.table.name], row.id if row.alive else 0
 
 
