@@ -247,7 +247,10 @@ class Cluster:
                 return await self.places.reach(room)
             except (Refusal, TimeoutError):
                 pass
-        return self.node.host.find_seat(game, session.id)
+        opened = self.node.host.find_seat(game, session.id)
+        with suppress(DirectoryDown):  # whoever comes next elsewhere is to find it
+            await self._announce()
+        return opened
 
     def _since(self, hosted: HostedRoom) -> float:
         return time.time() - (self.node.now() - hosted.listing.waiting_since)

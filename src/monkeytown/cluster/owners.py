@@ -162,7 +162,7 @@ class Owners:
             return
         room, relay = hosted.room, self.relay_of(hosted)
         setup = room.setup
-        options = msgspec.json.encode(setup.options)
+        options = msgspec.json.encode(dict(setup.options))
         about = (room.name, room.epoch, setup.max_players, setup.mode, setup.private, options)
         self._node.courier.send(instance, Attached(said.ask, *about))
         relay.attach(instance, _position(said.epoch, said.tick))
