@@ -8,10 +8,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import time
 from collections.abc import Callable
 from contextlib import suppress
-from itertools import islice
+from itertools import count, islice
 from typing import TYPE_CHECKING
 
 import structlog
@@ -19,8 +18,9 @@ import structlog
 from monkeytown.cluster.directory import DirectoryDown, InstanceRecord, Lease, WaitingRoom
 from monkeytown.cluster.handover import Handover
 from monkeytown.cluster.leases import Leases
-from monkeytown.cluster.messages import Done, Ended, Move, Open, Opened, SendAway
-from monkeytown.cluster.mirrors import Mirror, Mirrors
+from monkeytown.cluster.matching import Matching, waiting_since
+from monkeytown.cluster.messages import Done, Ended, Move, SendAway
+from monkeytown.cluster.mirrors import Mirrors
 from monkeytown.cluster.node import Node
 from monkeytown.cluster.owners import Owners
 from monkeytown.cluster.places import Places
@@ -50,9 +50,8 @@ FORWARD_SECONDS = 0.004
 LISTED = 200
 """Waiting rooms of an instance that others hear of."""
 
-BUSY = 0.7
-"""Load from which on new rooms are opened elsewhere, where there is less to do by at least `LESS`."""
-LESS = 0.2
+GONE_SECONDS = 3.0
+"""An instance that is in no list and was not heard for so long is gone."""
 
 EVERYBODY = "all"
 """The channel that every instance listens to."""
@@ -69,7 +68,6 @@ class Cluster:
         load: Callable[[], float],
     ) -> None:
         self.node = node
-        self.draining = False
         self.stop: Callable[[], object] = lambda: os.kill(os.getpid(), signal.SIGTERM)
         """Ends this instance as whoever started it would."""
         self.owners = Owners(node)
@@ -81,8 +79,7 @@ class Cluster:
         self.presence = Presence(node)
         self.leases.lost = self.takeover.lost
         self.handover = Handover(node, self.leases, self.owners, self.mirrors, self.places, self.roaming)
-        self.others: list[InstanceRecord] = []
-        """The other instances, as they were heard of last."""
+        self.matching = Matching(node, self.places, self.presence, self._announce, load)
         self._look = look
         self._load = load
         self._taken: dict[str, float] = {}
@@ -118,7 +115,7 @@ class Cluster:
 
     async def drain(self, stop_listening: Callable[[], None]) -> None:
         """Rooms and players go to other instances, as far as there are any. Who is asked to go must not come back here."""
-        self.draining = True
+        self.matching.draining = True
         try:
             await self._announce()
         except DirectoryDown:
@@ -127,6 +124,16 @@ class Cluster:
         await self.handover.empty([one for one in self.others if not one.draining])
         stop_listening()
         await self.handover.send_off()
+
+    @property
+    def draining(self) -> bool:
+        """Whether what is here goes to other instances."""
+        return self.matching.draining
+
+    @property
+    def others(self) -> list[InstanceRecord]:
+        """The other instances, as they were heard of last."""
+        return self.matching.others
 
     async def close(self) -> None:
         if self._forwarding is not None:
@@ -143,18 +150,10 @@ class Cluster:
     # What sessions ask
 
     async def seat(self, session: Session, game_id: str) -> Seat:
-        place = self.node.sessions.seat_of(session, game_id) or await self._place_for(session, game_id)
-        if isinstance(place, Mirror):
-            try:
-                return Seat(place, await place.join(session))
-            except TimeoutError:
-                place = await self.places.reach(place.room.id)
-                if isinstance(place, Mirror):
-                    try:
-                        return Seat(place, await place.join(session))
-                    except TimeoutError:
-                        raise Refusal(code="SYS-002") from None
-        return Seat(place, self.node.host.seat(place, session, game_id))
+        here = self.node.sessions.seat_of(session, game_id)
+        if here is not None:
+            return await self.matching.sit(here, session, game_id)
+        return await self.matching.seat(session, game_id)
 
     async def find(self, token: str, identity: Identity | None) -> Session | None:
         return await self.roaming.find(token, identity)
@@ -198,63 +197,6 @@ class Cluster:
                 sender, said.ask, Refusal("the other instance did not take the room", "GAME-001")
             )
 
-    # Where there is a seat
-
-    async def _place_for(self, session: Session, game_id: str) -> HostedRoom | Mirror:
-        host = self.node.host
-        if game_id not in host.games:
-            here = host.rooms.get(game_id)
-            if here is not None and not here.has_seats_for((session.id,)):
-                raise Refusal(code="GAME-001")
-            return here or await self.places.reach(game_id)
-        found = self._waiting(session, game_id)
-        if found is None:
-            await self._hear_of_others()
-            found = self._waiting(session, game_id)
-        if isinstance(found, str):
-            try:
-                return await self.places.reach(found)
-            except Refusal:
-                found = None  # it has ended meanwhile
-        return found or await self._open(session, game_id)
-
-    def _waiting(self, session: Session, game: str) -> HostedRoom | str | None:
-        """The public room of a game that has waited longest for players, or its id if it is elsewhere."""
-        host = self.node.host
-        best: tuple[float, HostedRoom | str] | None = None
-        for hosted in host.waiting.of(game, ""):
-            if hosted.has_seats_for((session.id,)):
-                best = self._since(hosted), hosted
-                break
-        for record in self.others:
-            for room in record.waiting:
-                suits = room.game == game and not room.mode and room.seats and not record.draining
-                if suits and (best is None or room.since < best[0]):
-                    best = room.since, room.room
-        return None if best is None else best[1]
-
-    async def _open(self, session: Session, game: str) -> HostedRoom | Mirror:
-        """A new room: here, unless there is much less to do elsewhere."""
-        own = self._load()
-        idle = min(
-            (one for one in self.others if not one.draining and game in one.games), key=_load, default=None
-        )
-        if idle is not None and (self.draining or (own > BUSY and idle.load < own - LESS)):
-            try:
-                room = await self.node.ask(
-                    idle.id, lambda ask: Open(ask, game, session.id), Opened, lambda said: said.room
-                )
-                return await self.places.reach(room)
-            except (Refusal, TimeoutError):
-                pass
-        opened = self.node.host.find_seat(game, session.id)
-        with suppress(DirectoryDown):  # whoever comes next elsewhere is to find it
-            await self._announce()
-        return opened
-
-    def _since(self, hosted: HostedRoom) -> float:
-        return time.time() - (self.node.now() - hosted.listing.waiting_since)
-
     # Rooms that begin and end here
 
     def _opened(self, hosted: HostedRoom) -> None:
@@ -290,30 +232,42 @@ class Cluster:
         """What players steer in rooms of other instances goes there without waiting for a tick of ours."""
         pause = FORWARD_SECONDS if self.mirrors else TURN_SECONDS
         self._forwarding = asyncio.get_running_loop().call_later(pause, self._forward)
+        self.leases.attentive()
         if self.mirrors:
             self._look()
             self.mirrors.forward_inputs()
 
     async def _turns(self) -> None:
         """What is looked at many times a second."""
-        turn = 0
-        while True:
+        for turn in count(1):
             await asyncio.sleep(TURN_SECONDS)
-            turn += 1
-            self.leases.attentive()
-            self.takeover.watch()
             try:
-                await self.roaming.write(all=turn % 20 == 0)
-                await self._checkpoint_some()
-                if self._changed_listing or turn % 10 == 0:
-                    await self._announce()
+                await self._turn(each_second=turn % 20 == 0, each_half=turn % 10 == 0)
             except DirectoryDown:
                 self.leases.troubled_at = self.node.now()
-            if turn % 20 == 0:
-                with suppress(DirectoryDown):
-                    await self.presence.write()
-                self.mirrors.sweep()
-                self.owners.sweep()
+            except Exception:
+                log.exception("the cluster failed at something")
+
+    async def _turn(self, *, each_second: bool, each_half: bool) -> None:
+        self.takeover.watch()
+        if each_second:
+            self.mirrors.sweep()
+            self.owners.sweep()
+        await self.roaming.write(all=each_second)
+        await self._checkpoint_some()
+        if self._changed_listing or each_half:
+            await self._announce()
+        if each_second:
+            await self.presence.write()
+            self._miss_who_is_gone()
+
+    def _miss_who_is_gone(self) -> None:
+        """Whoever is not listed any more, and says nothing, does not come back under that id."""
+        listed = {one.id for one in self.others}
+        for peer in self.node.courier.peers:
+            heard = self.node.courier.heard(peer)
+            if peer not in listed and heard is not None and self.node.now() - heard > GONE_SECONDS:
+                self.node.courier.drop(peer)
 
     async def _beats(self) -> None:
         """Leases are renewed, whatever else there is to do."""
@@ -342,19 +296,14 @@ class Cluster:
     async def _announce(self) -> None:
         self._changed_listing = False
         await self.node.directory.announce(self._record(), self.node.times.lease)
-        await self._hear_of_others()
-
-    async def _hear_of_others(self) -> None:
-        try:
-            records = await self.node.directory.instances()
-        except DirectoryDown:
-            return
-        self.others = [record for record in records if record.id != self.node.id]
+        await self.matching.hear_of_others()
 
     def _record(self) -> InstanceRecord:
         host, node = self.node.host, self.node
         waiting = [
-            WaitingRoom(hosted.room.id, game, hosted.listing.setup.mode, _seats(hosted), self._since(hosted))
+            WaitingRoom(
+                hosted.room.id, game, hosted.listing.setup.mode, _seats(hosted), waiting_since(node, hosted)
+            )
             for game in host.games
             for hosted in islice(host.waiting.of(game, ""), LISTED // len(host.games) + 1)
         ]
@@ -375,7 +324,3 @@ def _seats(hosted: HostedRoom) -> int:
     """Free seats; -1: any number."""
     limit = hosted.room.max_players
     return max(limit - len(hosted.room.members), 0) if limit > 0 else -1
-
-
-def _load(record: InstanceRecord) -> float:
-    return record.load

@@ -27,10 +27,13 @@ __all__ = ["Places"]
 
 log = structlog.get_logger()
 
-TRIES = 20
-"""Of one who looks for a room, while its owner is gone and nobody else may have it yet."""
+LOOK_SECONDS = 8.0
+"""For which somebody looks for a room whose owner is gone, while nobody else may have it yet."""
 
-TRY_SECONDS = 0.25
+PAUSE_SECONDS = 0.1
+
+CLAIMS = 3
+"""Of a seat whose owner does not answer."""
 
 
 class Places:
@@ -59,7 +62,8 @@ class Places:
         return await asyncio.shield(looking)
 
     async def _look(self, room_id: str) -> HostedRoom | Mirror:
-        for _ in range(TRIES):
+        until = self._node.now() + LOOK_SECONDS
+        while self._node.now() < until:
             try:
                 lease = await self._node.directory.owner(room_id)
                 if lease is None:
@@ -72,15 +76,18 @@ class Places:
                     here = self._node.host.rooms.get(room_id)
                     if here is not None:
                         return here
-                else:
+                elif await self._lives(lease.owner):
                     return await self._mirrors.attach(room_id, lease.owner)
             except (DirectoryDown, TimeoutError):
                 pass
             except Refusal as refusal:
                 if refusal.code != "GAME-001" or lease is None:
                     raise
-            await asyncio.sleep(TRY_SECONDS)
+            await asyncio.sleep(PAUSE_SECONDS)
         raise Refusal(code="SYS-002")
+
+    async def _lives(self, instance: str) -> bool:
+        return any(record.id == instance for record in await self._node.directory.instances())
 
     async def take_up(self, room_id: str, floor: int) -> HostedRoom | None:
         """Takes a room whose owner is gone, in a new epoch; None if another instance was first, or nothing is left of it.
@@ -143,7 +150,7 @@ class Places:
 
     async def sit_there(self, mirror: Mirror, session: Session) -> bool:
         """The same where its rules run elsewhere."""
-        for _ in range(TRIES):
+        for _ in range(CLAIMS):
             before = mirror.members.get(session.id)
             try:
                 try:
