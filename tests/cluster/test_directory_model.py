@@ -1,7 +1,7 @@
 """Random claims, renewals, hand-overs and losses by several owners: never two owners in one epoch, and never an older epoch.
 
-In memory against what must be true of any history; and in Redis against the one in memory, answer by answer. There the end of a
-lease is a key that is deleted, so that no time has to pass.
+In memory against what must be true of any history; and in Redis against the one in memory, answer by answer. There the end of
+a lease is a key that is deleted, so that no time has to pass.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class DirectoryMachine(RuleBasedStateMachine):
         self.now = 0.0
         self.histories: dict[str, History] = {}
         self.given: list[Lease] = []
-        """Every lease that anybody was ever told of, also before the directory was emptied: owners that do not know better."""
+        """Every lease that anybody was ever told of, also before the directory was emptied: some owners know no better."""
         self.directories = self.make()
 
     def make(self) -> list[Directory]:

@@ -32,6 +32,7 @@ CALM_SECONDS = 2.0
 CONNECTIONS = 8
 """To each server. More would wait for one another there anyway."""
 OLDEST = 7
+NO_REDIS = f"older than Redis {OLDEST}, or no Redis"
 FORMS = "redis://user:password@host:port/0, rediss:// with TLS and options ssl_…, or unix://path"
 
 _DATABASE = re.compile(r"(/\d*)?", re.ASCII)
@@ -67,8 +68,7 @@ class RedisClient:
         except Exception:  # not why: the library may repeat what it cannot read
             raise StartError(f"the address of Redis has one of these forms: {FORMS}") from None
         try:
-            (hello,) = await self.ask(("HELLO",))
-            await self._look(hello, redis.asyncio)
+            await self._look(await self._greet(), redis.asyncio)
         except DirectoryDown as error:
             await self.close()
             raise StartError(str(error)) from error
@@ -76,10 +76,29 @@ class RedisClient:
             await self.close()
             raise
 
+    async def _greet(self) -> Any:
+        """What it says of itself. Every user may ask for that, once the password was right."""
+        from redis.exceptions import InvalidResponse, ResponseError
+
+        try:
+            (hello,) = await self.ask(("HELLO",))
+        except DirectoryDown as error:
+            cause = error.__cause__
+            if isinstance(cause, InvalidResponse) or (
+                type(cause) is ResponseError and "unknown command" in str(cause)
+            ):
+                raise StartError(f"{self.place} is {NO_REDIS}") from error
+            raise
+        return hello
+
     async def _look(self, hello: Any, library: Any) -> None:
-        about = hello if isinstance(hello, dict) else dict(zip(hello[::2], hello[1::2], strict=True))
-        version = about[b"version"].decode()
-        if int(version.partition(".")[0]) < OLDEST:
+        try:
+            about = dict(zip(hello[::2], hello[1::2], strict=True))
+            version = about[b"version"].decode()
+            major = int(version.partition(".")[0])
+        except (TypeError, ValueError, KeyError, AttributeError):
+            raise StartError(f"{self.place} is {NO_REDIS}") from None
+        if major < OLDEST:
             raise StartError(f"{self.place} is Redis {version}; {OLDEST}.0 or newer is needed")
         if about.get(b"mode") == b"cluster":
             await self._hang_up()
@@ -164,6 +183,11 @@ class RedisClient:
     def _explained(self, error: Exception) -> str:
         from redis import exceptions
 
+        while isinstance(error, exceptions.RedisClusterException):  # about a cluster; why, it tells only so
+            inner = error.__cause__ or error.__context__
+            if not isinstance(inner, Exception):
+                break
+            error = inner
         if isinstance(error, exceptions.OutOfMemoryError) or "OOM command not allowed" in str(error):
             return f"{self.place} is out of memory (maxmemory is reached, and it may evict nothing)"
         if isinstance(error, exceptions.TimeoutError):

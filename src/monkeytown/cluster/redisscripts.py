@@ -4,7 +4,8 @@ Knows a room's three keys (its lease, its newest epoch, its checkpoint), which a
 how they are reached. Both a lease and the newest epoch are written as `epoch:owner`, where a newest epoch that was given
 back has no owner; a checkpoint is written as `epoch:bytes`. Times are those of Redis.
 
-They are written so that a Redis without memory still renews: PEXPIRE needs none, and what takes away comes before what adds.
+They are written so that a Redis without memory still renews and lets go. PEXPIRE needs none; and whatever a script does first
+decides whether Redis lets it do the rest, so what takes away comes before what adds, and a checkpoint before what is small.
 """
 
 from __future__ import annotations
@@ -100,11 +101,8 @@ return 1
 KEEP = _script("""
 local owner, epoch, checkpoint, kept_ms, epoch_ms = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
 if is_fenced(owner, epoch) then return 0 end
-local known, last = newest()
-if known < epoch or last ~= owner or redis.call('PEXPIRE', epoch_key, epoch_ms) == 0 then
-    redis.call('SET', epoch_key, written(epoch, owner), 'PX', epoch_ms)
-end
 redis.call('SET', kept_key, written(epoch, checkpoint), 'PX', kept_ms)
+redis.call('SET', epoch_key, written(epoch, owner), 'PX', epoch_ms)
 return 1
 """)
 
