@@ -133,6 +133,18 @@ async def test_an_epoch_that_was_evicted_is_written_again_with_the_next_renewal(
     assert server.do("GET", "mt:room:{beach}:epoch") == b"1:ann"
 
 
+async def test_the_lease_alone_refuses_others_if_the_epoch_was_evicted(
+    town: RedisTown, server: Server
+) -> None:
+    await town.one.claim("beach", "ann", floor=8)
+    server.do("DEL", "mt:room:{beach}:epoch")
+    for other in (Lease("beach", "old", 8), Lease("beach", "old", 9)):
+        assert await town.two.renew("old", [("beach", other.epoch)]) == [False]
+        assert not await town.two.keep(other, b"old", 60.0)
+        await town.two.forget_room(other)
+    assert await town.one.owner("beach") == Lease("beach", "ann", 9)
+
+
 async def test_prefixes_keep_towns_apart(server: Server) -> None:
     server.do("FLUSHALL")
     other = RedisDirectory(server.url, prefix="other:")
