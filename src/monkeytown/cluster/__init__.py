@@ -1,0 +1,1 @@
+"""Many instances behind one address: who owns which room, and how they talk."""
