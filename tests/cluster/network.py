@@ -117,7 +117,9 @@ class NetworkBus:
 class Instance:
     """A courier and what it was told: `("sent", n)`, `("got", n)`, `("state", n)`, `("broken", 0)`, in this order."""
 
-    def __init__(self, name: str, network: Network, seed: int = 0) -> None:
+    def __init__(
+        self, name: str, network: Network, seed: int = 0, draw: Callable[[int], int] | None = None
+    ) -> None:
         self.name = name
         self.story: list[tuple[str, int]] = []
         self.received: list[tuple[str, Message]] = []
@@ -142,7 +144,7 @@ class Instance:
             now=lambda: clock.now,
             call_later=call_later,
             call_soon=lambda call: clock.at(clock.now, call),
-            draw=Random(f"{name}{seed}").getrandbits,
+            draw=draw or Random(f"{name}{seed}").getrandbits,
         )
         run(self.courier.start())
 

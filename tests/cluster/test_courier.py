@@ -345,21 +345,46 @@ def test_what_waits_for_a_peer_is_bounded(network: Network, a: Instance, b: Inst
     assert (a.courier.broken_links, b.courier.broken_links) == (1, 1)
 
 
-def test_one_that_began_again_under_its_name_is_another(network: Network, a: Instance, b: Instance):
-    a.send("b")
+@pytest.mark.parametrize("bits", [4, 6, None], ids=["lower", "higher", "silent"])
+def test_one_that_began_again_under_its_name_is_another(network: Network, b: Instance, bits: int | None):
+    first = Instance("a", network, draw=lambda count: 5)
+    first.send("b")
+    network.clock.advance(0.2)
+    b.send("a")
+    network.clock.advance(0.2)
+    assert (first.told("got"), b.told("got")) == ([1], [1])
+    network.receivers.pop(channel_of("a"))
+    first.bus._network = Network()
+    second = Instance("a", network, draw=lambda count: bits or 5)
+    b.send("a")
+    if bits is not None:
+        second.send("b")
+    network.clock.advance(1)
+    assert b.told("broken") == [0], "what was sent to the first one is lost"
+    assert second.told("got") == []
+    second.send("b")
     b.send("a")
     network.clock.advance(1)
-    network.receivers.pop(channel_of("a"))
-    second = Instance("a", network, seed=1)
-    second.send("b")
-    b.send("a")
-    network.clock.advance(3)
-    second.send("b")
-    b.send("a")
-    network.clock.advance(3)
-    assert b.told("broken")
+    assert second.told("got") == [3]
     assert b.spans("got")[-1] == second.spans("sent")[-1] != []
-    assert second.spans("got")[-1] == b.spans("sent")[-1] != []
+
+
+@pytest.mark.parametrize("speaks", [False, True])
+def test_one_that_began_again_and_had_only_listened_is_another(network: Network, b: Instance, speaks: bool):
+    first = Instance("a", network, draw=lambda count: 5)
+    b.send("a")
+    network.clock.advance(1)
+    assert first.told("got") == [1]
+    network.receivers.pop(channel_of("a"))
+    first.bus._network = Network()
+    second = Instance("a", network, draw=lambda count: 0)
+    if speaks:
+        second.send("b")
+    network.clock.advance(1)
+    assert b.told("broken") == [0]
+    b.send("a")
+    network.clock.advance(1)
+    assert second.told("got") == [2]
 
 
 def test_an_ack_of_what_was_never_sent_breaks_the_link(network: Network, a: Instance, b: Instance):
