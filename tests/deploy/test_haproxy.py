@@ -117,22 +117,25 @@ async def test_when_an_instance_dies_nobody_is_turned_away(proxy: Proxy, instanc
 
 
 async def test_one_that_is_not_ready_is_sent_nobody(tmp_path: Path) -> None:
-    async with stand_in() as stopping, stand_in() as other:
-        async with proxy_before([stopping.address, other.address], tmp_path) as proxy:
-            stopping.ready = False
-            stopping.asked.clear()
-            await eventually(lambda: stopping.asked["/health/ready"] >= 3)
-            async with httpx.AsyncClient(base_url=proxy.url) as http:
-                stopping.asked.clear()
-                for _ in range(10):
-                    assert (await http.get("/info")).status_code == 200
-                    assert (await http.post("/poll", content=b"?")).status_code == 200
-                assert set(stopping.asked) <= {"/health/ready"}
-                assert other.asked["/info"] == other.asked["/poll"] == 10
-                stopping.ready = True
-                async with asyncio.timeout(PATIENCE):
-                    while not stopping.asked["/info"]:
-                        await http.get("/info")
+    async with (
+        stand_in() as stopping,
+        stand_in() as other,
+        proxy_before([stopping.address, other.address], tmp_path) as proxy,
+        httpx.AsyncClient(base_url=proxy.url) as http,
+    ):
+        stopping.ready = False
+        stopping.asked.clear()
+        await eventually(lambda: stopping.asked["/health/ready"] >= 3)
+        stopping.asked.clear()
+        for _ in range(10):
+            assert (await http.get("/info")).status_code == 200
+            assert (await http.post("/poll", content=b"?")).status_code == 200
+        assert set(stopping.asked) <= {"/health/ready"}
+        assert other.asked["/info"] == other.asked["/poll"] == 10
+        stopping.ready = True
+        async with asyncio.timeout(PATIENCE):
+            while not stopping.asked["/info"]:
+                await http.get("/info")
 
 
 async def test_an_address_has_ten_connections(proxy: Proxy) -> None:
