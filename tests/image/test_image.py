@@ -36,9 +36,9 @@ def engine(request: pytest.FixtureRequest) -> Engine:
     found.build()
     seconds = time.monotonic() - started
     whole, within = found.sizes()
-    request.config.get_terminal_writer().line(
-        f"\nimage: built in {seconds:.0f} s; {whole / 1e6:.0f} MB, {(whole - within) / 1e6:.0f} MB of it above its base"
-    )
+    above = whole - within
+    with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        print(f"\nimage: built in {seconds:.0f} s; {whole / 1e6:.0f} MB, {above / 1e6:.0f} MB above its base")
     return found
 
 
