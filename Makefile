@@ -1,5 +1,5 @@
-# What people type here. Everything lives in $(VENV); nothing is installed elsewhere except, by `make test` as root on
-# Debian, the packages chromium, postgresql, nodejs and npm.
+# What people type here. Everything lives in $(VENV); nothing is installed elsewhere except, as root on Debian, by `make test`
+# the packages chromium, postgresql, nodejs and npm, and by `make image` buildah, debootstrap and haproxy.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -66,6 +66,13 @@ postgres: $(VENV)/.dev
 .PHONY: test
 test: $(VENV)/.dev chromium postgres npm ## Install what the suite needs, a browser included, and run it (ARGS= for pytest)
 	@$(BIN)/python -m pytest $(ARGS)
+
+# Docker or Podman where they work; elsewhere, as root on Debian, the packages buildah and debootstrap.
+.PHONY: image
+image: $(VENV)/.dev ## Build the container image, run it, and the proxy of compose.yaml, as an operator would
+	@$(BIN)/python -m tests.image.engine --install >/dev/null
+	@$(BIN)/python -m tests.deploy.haproxy --install >/dev/null
+	@$(BIN)/python -m pytest -m image tests/image tests/deploy $(ARGS)
 
 .PHONY: api-check
 api-check: $(VENV)/.dev ## Ask the REST API for what its document allows, and for what it does not (EXAMPLES= of each endpoint)

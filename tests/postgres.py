@@ -30,7 +30,7 @@ from typing import Self
 
 from tests.packages import install_if_missing
 
-__all__ = ["HOW_TO_INSTALL", "Postgres", "find"]
+__all__ = ["HOW_TO_INSTALL", "Postgres", "find", "free_port"]
 
 HOW_TO_INSTALL = (
     "no PostgreSQL server found: apt-get install -y postgresql (Fedora: dnf install postgresql-server; macOS: brew install "
@@ -70,7 +70,7 @@ class Postgres:
     """A server whose files are in `folder`. It runs for as long as the block lasts, and no longer than this process."""
 
     def __init__(self, folder: Path, programs: Path) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         self.data = folder / "data"
         self._log = folder / "log"
         self._programs = programs
@@ -210,7 +210,8 @@ def _without_root(folder: Path) -> tuple[list[str], str | None]:
     return user, "postgres"
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on, out of `PORTS`."""
     while True:
         port = random.choice(PORTS)
         with socket.socket() as probe:
