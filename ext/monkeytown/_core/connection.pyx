@@ -327,7 +327,8 @@ cdef class Connection(FrameReader):
             if verdict < 0:
                 self.input_refused(verdict)
             else:
-                client.received_input = self._inputs.pushed_number
+                if not self._inputs.relayed:
+                    client.received_input = self._inputs.pushed_number
                 if client.acknowledges:
                     acknowledge(client, <uint64_t> self._inputs.pushed_acknowledged, self.last_received)
         return 0

@@ -35,6 +35,7 @@ cdef class Layout:
     cdef Slice slices[MAX_INPUT_FIELDS]
 
     cdef int unpack(self, const uint8_t *source, double *numbers) noexcept
+    cdef int squeeze(self, const double *numbers, uint8_t *out) noexcept
     cdef int read(
         self, const uint8_t *message, Py_ssize_t length, uint32_t *number, int64_t *acknowledged, double *numbers) noexcept
 
@@ -49,6 +50,7 @@ cdef struct Entry:
 cdef class Queue:
     cdef readonly Layout layout
     cdef readonly int per_player
+    cdef readonly bint relayed    # whether they go to rules that run elsewhere, and are seen only then
     cdef Entry *entries
     cdef Py_ssize_t count
     cdef Py_ssize_t capacity

@@ -4,6 +4,7 @@ The form is docs/reference/wire.md, section 6. Knows nothing of rooms or connect
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.math cimport rint
 from libc.stdint cimport uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy, memmove
@@ -14,6 +15,7 @@ from monkeytown.errors import FieldError, SchemaError, WireError
 
 cdef enum:
     KIND_PLAYER_INPUT = 0x04
+    MAX_HEAD = 5 + 5 + 10         # a player's number, an input's, and a tick
     FIRST_ENTRIES = 64
 
 
@@ -112,6 +114,29 @@ cdef class Layout:
             numbers[i] = slice.lo + wire * slice.step if slice.kind in (FIXED, ANGLE) else wire
         return <int>carry
 
+    cdef int squeeze(self, const double *numbers, uint8_t *out) noexcept:
+        """The reverse. Returns how many bytes those are, which is `size`."""
+        cdef uint64_t carry = 0, wire
+        cdef int filled = 0, at = 0, i
+        cdef Slice *slice
+        for i in range(self.count):
+            slice = self.slices + i
+            if slice.kind in (FIXED, ANGLE):
+                wire = <uint64_t>rint((numbers[i] - slice.lo) / slice.step)
+            else:
+                wire = <uint64_t><int64_t>numbers[i]
+            carry |= (wire & ((<uint64_t>1 << slice.bits) - 1)) << filled
+            filled += slice.bits
+            while filled >= 8:
+                out[at] = <uint8_t>carry
+                carry >>= 8
+                filled -= 8
+                at += 1
+        if filled:
+            out[at] = <uint8_t>carry
+            at += 1
+        return at
+
     cdef int read(
         self, const uint8_t *message, Py_ssize_t length, uint32_t *number, int64_t *acknowledged, double *numbers
     ) noexcept:
@@ -176,8 +201,8 @@ cdef class Layout:
 cdef class Queue:
     """Inputs that wait for the next tick, in order of arrival, at most `per_player` of each player: the newest ones."""
 
-    def __init__(self, Layout layout not None, int per_player=4):
-        self.layout, self.per_player = layout, per_player
+    def __init__(self, Layout layout not None, int per_player=4, *, bint relayed=False):
+        self.layout, self.per_player, self.relayed = layout, per_player, relayed
         self.capacity = FIRST_ENTRIES
         self.entries = <Entry *>grown(self.entries, self.capacity * sizeof(Entry))
 
@@ -241,6 +266,57 @@ cdef class Queue:
         memcpy(entry.numbers, record.numbers, sizeof(entry.numbers))
         self.count += 1
         self.waiting[player] += 1
+
+    def take_packed(self):
+        """All that wait, in order, for the queue of another instance; this one is then empty. Empty bytes if none do."""
+        cdef Py_ssize_t i, size = 2 + self.layout.size
+        cdef uint8_t *at
+        if not self.count:
+            return b""
+        packed = PyBytes_FromStringAndSize(NULL, 2 + self.count * (MAX_HEAD + self.layout.size))
+        at = <uint8_t *>PyBytes_AS_STRING(packed)
+        at[0], at[1] = self.layout.hash & 0xFF, self.layout.hash >> 8
+        at += 2
+        for i in range(self.count):
+            at += put_varint(at, self.entries[i].player)
+            at += put_varint(at, self.entries[i].number)
+            at += put_varint(at, self.entries[i].acknowledged)
+            at += self.layout.squeeze(self.entries[i].numbers, at)
+            self.waiting[self.entries[i].player] = 0
+        self.count = 0
+        size = at - <uint8_t *>PyBytes_AS_STRING(packed)
+        return packed[:size]
+
+    def put_packed(self, bytes data not None, allowed not None):
+        """Queues what `take_packed` gave of another queue of this layout, as if it had been pushed here. How many those were.
+
+        Players who are not in `allowed` are left out. WireError for bytes that are nothing of the kind, all or in part.
+        """
+        cdef const uint8_t *message = <const uint8_t *>PyBytes_AS_STRING(data)
+        cdef Py_ssize_t at = 2, length = PyBytes_GET_SIZE(data), queued = 0
+        cdef uint64_t player = 0, number = 0, acknowledged = 0
+        cdef Entry entry
+        if length < 2 or (message[0] | message[1] << 8) != self.layout.hash:
+            raise WireError("the inputs belong to another schema")
+        while at < length:
+            at = take_varint(message, length, at, 5, &player)
+            if at > 0:
+                at = take_varint(message, length, at, 5, &number)
+            if at > 0:
+                at = take_varint(message, length, at, 10, &acknowledged)
+            if at < 0 or player >> 31 or number >> 32 or acknowledged >> 62 or length - at < self.layout.size:
+                raise WireError("the inputs are malformed")
+            if self.layout.unpack(message + at, entry.numbers):
+                raise WireError("the inputs are malformed")
+            at += self.layout.size
+            if player not in allowed:
+                continue
+            entry.player, entry.number, entry.acknowledged = <int32_t>player, <uint32_t>number, <int64_t>acknowledged
+            self.place(entry.player)[0] = entry
+            self.count += 1
+            self.waiting[entry.player] += 1
+            queued += 1
+        return queued
 
     def drain(self):
         """All that wait, in order: (player, number, acknowledged tick, record). The queue is then empty."""

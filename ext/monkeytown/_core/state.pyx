@@ -311,9 +311,10 @@ cdef class Table:
             changed = True
             self.reassignments.extend((tick, owner) for owner in sorted(self.reassigned))
             self.reassigned.clear()
-            if len(self.reassignments) > MAX_REASSIGNMENTS:
-                self.reassignments_forgotten = self.reassignments[-MAX_REASSIGNMENTS - 1][0]
-                del self.reassignments[:-MAX_REASSIGNMENTS]
+            too_many = len(self.reassignments) - MAX_REASSIGNMENTS
+            if too_many > 0:
+                self.reassignments_forgotten = self.reassignments[too_many - 1][0]
+                del self.reassignments[:too_many]
         self.entered.clear()
         self.moving = moving
         self.tick = tick

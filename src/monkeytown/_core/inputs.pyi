@@ -1,5 +1,6 @@
 """Inputs: what players steer with, in the fixed layout of docs/reference/wire.md, section 6."""
 
+from collections.abc import Container
 from typing import Any
 
 from typing_extensions import disjoint_base
@@ -36,16 +37,27 @@ class Queue:
 
     layout: Layout
     per_player: int
+    relayed: bool
+    """Whether they go to rules that run elsewhere: whoever pushes them does not tell their players that they were seen."""
     dropped: int
     """Inputs that gave way to newer ones of the same player, since the queue was made."""
 
-    def __init__(self, layout: Layout, per_player: int = 4) -> None: ...
+    def __init__(self, layout: Layout, per_player: int = 4, *, relayed: bool = False) -> None: ...
     def __len__(self) -> int: ...
     def push_message(self, player: int, message: bytes) -> tuple[int, int]:
         """Queues a whole `player_input` message: (number, acknowledged tick). WireError if it is not one of this layout."""
 
     def put(self, player: int, number: int, record: Record, acknowledged: int = 0) -> None:
         """Queues an input that did not come in the packed layout."""
+
+    def take_packed(self) -> bytes:
+        """All that wait, in order, for the queue of another instance; this one is then empty. Empty bytes if none do."""
+
+    def put_packed(self, data: bytes, allowed: Container[int]) -> int:
+        """Queues what `take_packed` gave of another queue of this layout, as if it had been pushed here. How many those were.
+
+        Players who are not in `allowed` are left out. WireError for bytes that are nothing of the kind, all or in part.
+        """
 
     def drain(self) -> list[tuple[int, int, int, Record]]:
         """All that wait, in order: (player, number, acknowledged tick, record). The queue is then empty."""

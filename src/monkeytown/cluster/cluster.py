@@ -170,11 +170,9 @@ class Cluster:
         self.node.courier.cast(EVERYBODY, SendAway(player_id, code))
 
     def _sent_away(self, sender: str, said: SendAway) -> None:
-        try:
-            code = CloseCode(said.code)
-        except ValueError:
-            return
-        self.node.sessions.send_away(said.player, code)
+        for code in CloseCode:
+            if code == said.code:
+                self.node.sessions.send_away(said.player, code)
 
     def _move(self, sender: str, said: Move) -> None:
         self.node.run(self._moved(sender, said))

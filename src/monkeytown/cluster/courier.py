@@ -186,6 +186,11 @@ class Courier(Generic[M]):
             del self._past[next(iter(self._past))]
         self._tell(peer, link.touched)
 
+    @property
+    def peers(self) -> list[str]:
+        """Those with whom there is a link."""
+        return list(self._links)
+
     def heard(self, peer: str) -> float | None:
         """When the peer was last heard, by `now`; None: never, or there is no link to it."""
         link = self._links.get(peer)

@@ -65,6 +65,7 @@ class Attach(_Message, tag=1):
     epoch: int
     tick: int
     """-1: nowhere."""
+    serial: int
 
 
 class Detach(_Message, tag=2):
@@ -80,6 +81,7 @@ class Behind(_Message, tag=3):
     epoch: int
     tick: int
     """-1: nowhere."""
+    serial: int
 
 
 class Join(_Message, tag=4):
@@ -189,6 +191,7 @@ class Stands(_Message, tag=22):
     room: str
     epoch: int
     tick: int
+    serial: int
 
 
 class Joined(_Message, tag=23):

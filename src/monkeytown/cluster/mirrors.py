@@ -37,6 +37,7 @@ from monkeytown.cluster.relay import room_channel
 from monkeytown.errors import Refusal, WireError
 from monkeytown.position import Position
 from monkeytown.protocol.close import CloseCode
+from monkeytown.room.feed import NOWHERE, Mark
 from monkeytown.room.member import Member
 from monkeytown.room.mirrored import MirroredRoom
 from monkeytown.room.setup import Setup
@@ -83,7 +84,7 @@ class Mirror(Place):
         self._node = node
         self._numbers: dict[int, Session] = {}
         self._asked = 0.0
-        if room.position.tick > 0:
+        if room.mark.position is not None:
             self.ready.set_result(None)
 
     # What comes from the owner
@@ -95,10 +96,10 @@ class Mirror(Place):
         except WireError:
             self._node.counters["malformed_states"] += 1
             log.warning("a state of another instance cannot be read", room=self.room.id, exc_info=True)
-            self._ask_again(whole=True)
+            self._ask_again()
             return False
         if not fits:
-            if (update.epoch, update.tick) > self.room.position:
+            if _newer(update.mark, self.mirrored.mark):
                 self._ask_again()
             return False
         if not self.ready.done():
@@ -110,18 +111,17 @@ class Mirror(Place):
         self.mirrored.reviewed.clear()
         return True
 
-    def stands(self, position: Position) -> None:
+    def stands(self, mark: Mark) -> None:
         """The owner thinks that this is where the mirror is."""
-        if position > self.room.position:
+        if _newer(mark, self.mirrored.mark):
             self._ask_again()
 
-    def _ask_again(self, *, whole: bool = False) -> None:
+    def _ask_again(self) -> None:
         now = self._node.now()
         if now - self._asked < ASK_AGAIN_SECONDS:
             return
         self._asked = now
-        epoch, tick = self.room.position
-        self.tell(Behind(self.room.id, epoch, -1 if whole or not tick else tick))
+        self.tell(Behind(self.room.id, *_said(self.mirrored.mark)))
 
     def show(self) -> None:
         """Its readers are brought to where it stands."""
@@ -130,6 +130,7 @@ class Mirror(Place):
                 audience.prepare(self.room)
             for audience in self.audiences:
                 audience.send()
+            self.mirrored.shown()
         except Exception:
             log.exception("the readers of a mirror could not be served", room=self.room.id)
             self._node.host.metrics.games[self.room.name].rooms_failed += 1
@@ -287,10 +288,10 @@ class Mirrors:
     async def attach(self, room_id: str, owner: str) -> Mirror:
         """A mirror of a room, once there is something to show. Raises `Refusal` and `TimeoutError`."""
         known = self._mirrors.get(room_id)
-        epoch, tick = (1, 0) if known is None else known.room.position
+        stands = _said(NOWHERE if known is None else known.mirrored.mark)
         mirror = await self._node.ask(
             owner,
-            lambda ask: Attach(ask, room_id, epoch, tick if tick else -1),
+            lambda ask: Attach(ask, room_id, *stands),
             Attached,
             lambda attached: self._attached(room_id, owner, attached),
         )
@@ -341,7 +342,7 @@ class Mirrors:
     def _stands(self, owner: str, said: Stands) -> None:
         mirror = self._from(owner, said.room)
         if mirror is not None:
-            mirror.stands(Position(said.epoch, said.tick))
+            mirror.stands(Mark(Position(said.epoch, said.tick), said.serial))
 
     def _mail(self, owner: str, said: Mail) -> None:
         mirror = self._from(owner, said.room)
@@ -364,6 +365,18 @@ class Mirrors:
         mirrors, self._to_show = self._to_show, {}
         for mirror in mirrors:
             mirror.show()
+
+
+def _said(mark: Mark) -> tuple[int, int, int]:
+    """As it travels: epoch, tick (-1 for nowhere) and serial."""
+    position = mark.position
+    return (0, -1, mark.serial) if position is None else (*position, mark.serial)
+
+
+def _newer(one: Mark, other: Mark) -> bool:
+    if one.position is None or other.position is None:
+        return one.position is not None
+    return one.position > other.position or (one.position == other.position and one.serial > other.serial)
 
 
 def _setup(attached: Attached) -> Setup:

@@ -27,6 +27,7 @@ from monkeytown.cluster.messages import (
     Join,
     Joined,
     Leave,
+    Moved,
     Open,
     Opened,
     Release,
@@ -36,6 +37,7 @@ from monkeytown.cluster.relay import AwayHolder, Relay
 from monkeytown.errors import Refusal, WireError
 from monkeytown.position import Position
 from monkeytown.protocol.close import CloseCode
+from monkeytown.room.feed import NOWHERE, Mark
 from monkeytown.room.member import Member
 
 if TYPE_CHECKING:
@@ -90,7 +92,7 @@ class Owners:
             hosted.audiences.append(relay)
         return relay
 
-    def forget(self, hosted: HostedRoom, tell: Ended | None) -> None:
+    def forget(self, hosted: HostedRoom, tell: Ended | Moved | None) -> None:
         """The room does not go on here."""
         relay = self._relays.pop(hosted.room.id, None)
         if relay is None:
@@ -165,7 +167,7 @@ class Owners:
         options = msgspec.json.encode(dict(setup.options))
         about = (room.name, room.epoch, setup.max_players, setup.mode, setup.private, options)
         self._node.courier.send(instance, Attached(said.ask, *about))
-        relay.attach(instance, _position(said.epoch, said.tick))
+        relay.attach(instance, _mark(said))
         relay.bring(instance)
 
     def _detach(self, instance: str, said: Detach) -> None:
@@ -179,7 +181,7 @@ class Owners:
             self._node.courier.send(instance, Ended(said.room))
             return
         self._node.counters["behind"] += 1
-        relay.behind(instance, _position(said.epoch, said.tick))
+        relay.behind(instance, _mark(said))
         if not relay.hosted.room.tick_rate and not relay.hosted.in_doubt:
             relay.bring(instance)
 
@@ -316,5 +318,5 @@ class Owners:
                 self.await_session(relay.hosted, holder)
 
 
-def _position(epoch: int, tick: int) -> Position | None:
-    return None if tick < 0 else Position(epoch, tick)
+def _mark(said: Attach | Behind) -> Mark:
+    return NOWHERE if said.tick < 0 else Mark(Position(said.epoch, said.tick), said.serial)

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from monkeytown.cluster.messages import Mail, SentAway, Stands, State
 from monkeytown.identity import Identity
-from monkeytown.position import Position
 from monkeytown.protocol.close import CloseCode
-from monkeytown.room.feed import Feed, Update
+from monkeytown.room.feed import Feed, Mark, Update
 from monkeytown.room.mail import News
 from monkeytown.room.member import Member
 from monkeytown.runtime.metrics import Traffic
@@ -84,10 +83,10 @@ class AwayHolder:
 class _Reader:
     """One mirror."""
 
-    __slots__ = ("numbers", "position", "stood")
+    __slots__ = ("mark", "numbers", "stood")
 
-    def __init__(self, position: Position | None, now: float) -> None:
-        self.position = position
+    def __init__(self, mark: Mark, now: float) -> None:
+        self.mark = mark
         self.numbers: set[int] = set()
         """Of the players whose sessions are there."""
         self.stood = now
@@ -116,11 +115,11 @@ class Relay:
         self._ready.clear()
         if not self.readers:
             return
-        ways: dict[Position | None, list[str]] = {}
+        ways: dict[Mark, list[str]] = {}
         for instance, reader in self.readers.items():
-            ways.setdefault(reader.position, []).append(instance)
-        for position, instances in ways.items():
-            update = self._feed.read(position)
+            ways.setdefault(reader.mark, []).append(instance)
+        for mark, instances in ways.items():
+            update = self._feed.read(mark)
             if update is not None:
                 self._ready.append((update, instances))
 
@@ -128,7 +127,6 @@ class Relay:
         self.send_mail()
         courier, now = self.node.courier, self.node.now()
         for update, instances in self._ready:
-            position = Position(update.epoch, update.tick)
             if len(instances) > 1 and update.base >= 0:
                 courier.cast(room_channel(self.room_id), State(self.room_id, update))
             else:
@@ -136,39 +134,40 @@ class Relay:
                     courier.state(instance, State(self.room_id, update))
             for instance in instances:
                 reader = self.readers[instance]
-                reader.position, reader.stood = position, now
+                reader.mark, reader.stood = update.mark, now
         self._ready.clear()
         for instance, reader in self.readers.items():
-            if reader.position is not None and now - reader.stood > STANDS_SECONDS:
+            position, serial = reader.mark
+            if position is not None and now - reader.stood > STANDS_SECONDS:
                 reader.stood = now
-                courier.state(instance, Stands(self.room_id, *reader.position))
+                courier.state(instance, Stands(self.room_id, *position, serial))
 
     def traffic(self) -> Traffic:
         return self._said
 
     # Mirrors
 
-    def attach(self, instance: str, position: Position | None) -> None:
+    def attach(self, instance: str, mark: Mark) -> None:
         """An instance mirrors the room from now on."""
         reader = self.readers.get(instance)
         if reader is None:
-            self.readers[instance] = _Reader(position, self.node.now())
+            self.readers[instance] = _Reader(mark, self.node.now())
         else:
-            reader.position = position
+            reader.mark = mark
 
     def bring(self, instance: str) -> None:
         """What brings a new mirror to now goes there at once, and cannot be lost."""
         reader = self.readers[instance]
-        update = None if self.hosted.room.is_disturbed else self._feed.read(reader.position)
+        update = None if self.hosted.room.is_disturbed else self._feed.read(reader.mark)
         if update is not None:
-            reader.position = Position(update.epoch, update.tick)
+            reader.mark = update.mark
             self.node.courier.send(instance, State(self.room_id, update))
 
-    def behind(self, instance: str, position: Position | None) -> None:
+    def behind(self, instance: str, mark: Mark) -> None:
         """A mirror stands somewhere else than was thought."""
         reader = self.readers.get(instance)
         if reader is not None:
-            reader.position = position
+            reader.mark = mark
 
     def detach(self, instance: str) -> list[AwayHolder]:
         """It does not mirror the room any more. Returns whose sessions were there: nobody knows now where they are."""
@@ -190,12 +189,13 @@ class Relay:
         reader = self.readers.get(holder.instance)
         if reader is not None:
             reader.numbers.add(member.number)
-        self._feed.relayed(member)
+        self._feed.follow(member)
 
     def departed(self, holder: AwayHolder) -> None:
         """It has none any more."""
         if self.holders.get(holder.number) is holder:
             del self.holders[holder.number]
+            self._feed.forget(holder.number)
         reader = self.readers.get(holder.instance)
         if reader is not None and holder.number not in self.holders:
             reader.numbers.discard(holder.number)

@@ -173,10 +173,10 @@ class Roaming:
         """
         place = session.hosted
         if isinstance(place, Mirror) and not place.is_lost and session.id in place.members:
-            number = place.members[session.id].number
+            room, number = place.room.id, place.members[session.id].number
             try:
                 await self._node.ask(
-                    place.owner, lambda ask: Release(ask, place.room.id, number), Done, lambda done: None
+                    place.owner, lambda ask: Release(ask, room, number), Done, lambda done: None
                 )
             except (TimeoutError, Refusal):
                 session.lose_track()

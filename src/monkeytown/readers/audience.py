@@ -19,7 +19,7 @@ from monkeytown.position import Position
 from monkeytown.room.delayed import Delayed
 from monkeytown.room.encoded import Encoding
 from monkeytown.room.member import Member
-from monkeytown.room.room import Room
+from monkeytown.room.readable import ReadableRoom
 from monkeytown.room.view import EVERYTHING
 from monkeytown.runtime.metrics import Metrics, Traffic
 
@@ -47,7 +47,7 @@ class WebSocketAudience:
 
     def __init__(
         self,
-        room: Room,
+        room: ReadableRoom,
         *,
         window: float,
         delay: float = 0.0,
@@ -90,7 +90,7 @@ class WebSocketAudience:
         self._members.pop(member, None)
         self._owed.discard(member)
 
-    def prepare(self, room: Room) -> None:
+    def prepare(self, room: ReadableRoom) -> None:
         """Makes ready what brings everyone who may be sent to to where the room stands."""
         group = self.group
         self._frames.clear()
@@ -100,6 +100,10 @@ class WebSocketAudience:
         if not len(group):
             return
         self._position = _, tick = room.position
+        for member in room.acknowledged:
+            connection = self._members.get(member)
+            if connection is not None:
+                connection.seen(member.input)
         for cohort, (base, channel) in enumerate(group.due(tick, self._now())):
             if channel == PARTS:
                 self._plan(room, cohort, base)
@@ -159,7 +163,7 @@ class WebSocketAudience:
             bytes_sent=group.bytes_sent,
         )
 
-    def _plan(self, room: Room, cohort: int, base: Position | None) -> None:
+    def _plan(self, room: ReadableRoom, cohort: int, base: Position | None) -> None:
         """What each of a cohort sees of its part of the room."""
         group = self.group
         reason, count = room.plan(group, cohort, base)
@@ -182,7 +186,7 @@ class WebSocketAudience:
                 connection.private_base = None
                 self._owed.add(member)
 
-    def _stage_private(self, room: Room) -> None:
+    def _stage_private(self, room: ReadableRoom) -> None:
         for member in list(self._owed):
             connection = self._members.get(member)
             if connection is None:

@@ -27,8 +27,8 @@ from monkeytown.protocol.close import CloseCode
 from monkeytown.protocol.codec import Codec
 from monkeytown.readers.audience import WebSocketAudience
 from monkeytown.room.member import Member
-from monkeytown.runtime.hosted import HostedRoom
 from monkeytown.runtime.limits import TokenBucket
+from monkeytown.runtime.place import Place
 
 if TYPE_CHECKING:
     from monkeytown.readers.websocket import Front
@@ -75,7 +75,7 @@ class GameConnection(Connection, asyncio.BufferedProtocol):
         self._protocol: ServerProtocol | None = None
         """Made for the first frame that it has to judge: most players never send one."""
         self._transport: asyncio.Transport | None = None
-        self._seat: tuple[HostedRoom, WebSocketAudience, Member] | None = None
+        self._seat: tuple[Place, WebSocketAudience, Member] | None = None
         self._parts: list[bytes] = []
         self._parts_text = False
         self._controls = TokenBucket(limits.pings_per_second, limits.pings_per_second, self.opened)
@@ -245,7 +245,7 @@ class GameConnection(Connection, asyncio.BufferedProtocol):
             self._too_slow = True
             asyncio.get_running_loop().call_soon(self._end_session, CloseCode.TOO_SLOW)
 
-    def enter(self, hosted: HostedRoom, member: Member, position: Position | None = None) -> None:
+    def enter(self, hosted: Place, member: Member, position: Position | None = None) -> None:
         room = hosted.room
         for audience in hosted.audiences:
             if isinstance(audience, WebSocketAudience) and audience.delay == member.delay:

@@ -20,9 +20,9 @@ from monkeytown.readers.individuals import IndividualAudience
 from monkeytown.room.encoded import Encoding, Reading
 from monkeytown.room.member import Member
 from monkeytown.room.private import Private
-from monkeytown.room.room import Room
-from monkeytown.runtime.hosted import HostedRoom
+from monkeytown.room.readable import ReadableRoom
 from monkeytown.runtime.limits import TokenBucket
+from monkeytown.runtime.place import Place
 
 if TYPE_CHECKING:
     from monkeytown.readers.socketio import Connection, EventFront
@@ -105,7 +105,12 @@ class EventAudience(IndividualAudience["EventLink"]):
     encoding = Encoding.JSON
 
     def __init__(
-        self, room: Room, *, rate: float, delay: float = 0.0, now: Callable[[], float] = time.monotonic
+        self,
+        room: ReadableRoom,
+        *,
+        rate: float,
+        delay: float = 0.0,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(room, delay=delay, now=now)
         self._interval = 1 / rate if room.tick_rate else 0.0
@@ -114,7 +119,7 @@ class EventAudience(IndividualAudience["EventLink"]):
         self._texts: dict[bytes, str] = {}
         """Events by the frames that they were made of, while the room stands where it does."""
 
-    def prepare(self, room: Room) -> None:
+    def prepare(self, room: ReadableRoom) -> None:
         self._texts.clear()
         super().prepare(room)
 
@@ -156,7 +161,7 @@ class EventLink:
         """Since when there was no room for a state."""
         self.session = front.sessions.begin(self)
         self._front = front
-        self._seat: tuple[HostedRoom, EventAudience, Member] | None = None
+        self._seat: tuple[Place, EventAudience, Member] | None = None
         self._position: Position | None = None
         self._private_base: int | None = None
         self._highest_tick = self._sent_number = self._told_input = 0
@@ -299,7 +304,7 @@ class EventLink:
     def flush(self) -> None:
         """What is sent waits for nothing."""
 
-    def enter(self, hosted: HostedRoom, member: Member, position: Position | None = None) -> None:
+    def enter(self, hosted: Place, member: Member, position: Position | None = None) -> None:
         for audience in hosted.audiences:
             if isinstance(audience, EventAudience) and audience.delay == member.delay:
                 break

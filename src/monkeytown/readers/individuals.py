@@ -14,7 +14,7 @@ from monkeytown.room.delayed import Delayed
 from monkeytown.room.encoded import Encoding, Reading
 from monkeytown.room.member import Member
 from monkeytown.room.private import Private
-from monkeytown.room.room import Room
+from monkeytown.room.readable import ReadableRoom
 from monkeytown.room.view import EVERYTHING
 from monkeytown.runtime.metrics import Traffic
 from monkeytown.runtime.place import Audience
@@ -29,7 +29,9 @@ class IndividualAudience(Audience, Generic[L]):
 
     encoding = Encoding.BINARY
 
-    def __init__(self, room: Room, *, delay: float = 0.0, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, room: ReadableRoom, *, delay: float = 0.0, now: Callable[[], float] = time.monotonic
+    ) -> None:
         self.room = room
         self.delay = delay
         self.links: set[L] = set()
@@ -37,7 +39,7 @@ class IndividualAudience(Audience, Generic[L]):
         self._past = Delayed(room, delay) if delay else None
         self._now = now
 
-    def prepare(self, room: Room) -> None:
+    def prepare(self, room: ReadableRoom) -> None:
         if self._past is not None:
             self._past.follow()
 

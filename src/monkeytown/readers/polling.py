@@ -19,9 +19,9 @@ from monkeytown.protocol.codec import BINARY, Codec
 from monkeytown.readers.individuals import IndividualAudience
 from monkeytown.room.member import Member
 from monkeytown.room.private import INPUT, KIND, Private
-from monkeytown.room.room import Room
-from monkeytown.runtime.hosted import HostedRoom
+from monkeytown.room.readable import ReadableRoom
 from monkeytown.runtime.limits import TokenBucket
+from monkeytown.runtime.place import Place
 
 if TYPE_CHECKING:
     from monkeytown.readers.longpoll import Polls
@@ -79,7 +79,7 @@ class PollLink:
         self._numbered: deque[tuple[int, bytes]] = deque()
         self._numbered_bytes = 0
         self._sent_number = 0
-        self._seat: tuple[HostedRoom, PollAudience, Member] | None = None
+        self._seat: tuple[Place, PollAudience, Member] | None = None
         self._position: Position | None = None
         self._highest_tick = 0
         self._private_base: int | None = None
@@ -204,7 +204,7 @@ class PollLink:
         if self._rate.flooded:
             self.session.end(CloseCode.FLOODING)
 
-    def _take_input(self, room: Room, message: bytes) -> None:
+    def _take_input(self, room: ReadableRoom, message: bytes) -> None:
         assert self._inputs is not None
         assert self._seat is not None
         assert room.inputs is not None
@@ -256,7 +256,7 @@ class PollLink:
             # What becomes of who says hello is said in one answer: who is sent away does not ask for another.
             asyncio.get_running_loop().call_soon(lambda: self.look(self._polls.now()))
 
-    def enter(self, hosted: HostedRoom, member: Member, position: Position | None = None) -> None:
+    def enter(self, hosted: Place, member: Member, position: Position | None = None) -> None:
         for audience in hosted.audiences:
             if isinstance(audience, PollAudience) and audience.delay == member.delay:
                 break

@@ -27,7 +27,7 @@ from monkeytown.protocol.close import CloseCode
 from monkeytown.readers.events import EventAudience, EventLink
 from monkeytown.readers.handshake import Addresses
 from monkeytown.readers.packets import PIPE, Incoming, Outgoing, Pipe, Receive, Scope, Send
-from monkeytown.room.room import Room
+from monkeytown.room.readable import ReadableRoom
 from monkeytown.runtime.limits import Limits
 from monkeytown.runtime.metrics import Metrics
 from monkeytown.runtime.sessions import Sessions
@@ -161,7 +161,7 @@ class EventFront:
     def metrics(self) -> Metrics:
         return self.sessions.host.metrics
 
-    def audience(self, room: Room, delay: float) -> EventAudience:
+    def audience(self, room: ReadableRoom, delay: float) -> EventAudience:
         return EventAudience(room, rate=self.rate, delay=delay, now=self.now)
 
     def _listen(self) -> None:

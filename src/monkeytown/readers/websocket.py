@@ -29,7 +29,7 @@ from monkeytown.readers.audience import WebSocketAudience
 from monkeytown.readers.connection import GameConnection, quiet
 from monkeytown.readers.handshake import Addresses, Origins, Refused, examine
 from monkeytown.readers.pace import Pace
-from monkeytown.room.room import Room
+from monkeytown.room.readable import ReadableRoom
 from monkeytown.runtime.host import Host
 from monkeytown.runtime.limits import Limits
 from monkeytown.runtime.sessions import Sessions
@@ -173,7 +173,7 @@ class Front:
             asyncio.get_running_loop().remove_reader(self._entrance.fileno())
         self._intake = self._entrance = self._pace = None
 
-    def audience(self, room: Room, delay: float = 0.0) -> WebSocketAudience:
+    def audience(self, room: ReadableRoom, delay: float = 0.0) -> WebSocketAudience:
         """Readers of a room, who see what it was `delay` seconds ago."""
         metrics, senders = self.host.metrics, self.senders
         return WebSocketAudience(room, window=self.window, delay=delay, metrics=metrics, senders=senders)

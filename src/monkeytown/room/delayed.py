@@ -12,8 +12,8 @@ from math import ceil
 from monkeytown._core import mirror
 from monkeytown.position import Position
 from monkeytown.room.encoded import Encoding, Reading
+from monkeytown.room.readable import ReadableRoom
 from monkeytown.room.reading import Reader
-from monkeytown.room.room import Room
 from monkeytown.room.view import EVERYTHING, View
 
 __all__ = ["Delayed"]
@@ -22,7 +22,7 @@ __all__ = ["Delayed"]
 class Delayed:
     """Follows a room `seconds` behind. There is nothing to see before that much time has passed."""
 
-    def __init__(self, room: Room, seconds: float) -> None:
+    def __init__(self, room: ReadableRoom, seconds: float) -> None:
         self._room = room
         self._ticks = ceil(seconds * room.tick_rate)
         self._tables = tuple(room.schema.build().values())

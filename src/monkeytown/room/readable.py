@@ -5,18 +5,23 @@ Knows the room's reader and its tables, and that there is nothing to read of rul
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
+from monkeytown._core.area import Area
 from monkeytown._core.fanout import Group
+from monkeytown._core.inputs import Queue
 from monkeytown._core.sight import Sight
 from monkeytown._core.state import Table
 from monkeytown.position import Position, Reason
+from monkeytown.room.closing import Closing
 from monkeytown.room.encoded import Encoded, Encoding, Reading
 from monkeytown.room.member import Member
 from monkeytown.room.private import Private, private_part
 from monkeytown.room.reading import Reader
-from monkeytown.room.rules import Rules
+from monkeytown.room.setup import Setup
 from monkeytown.room.view import EVERYTHING, View
+from monkeytown.schema import Schema
 
 __all__ = ["ReadableRoom"]
 
@@ -24,9 +29,51 @@ __all__ = ["ReadableRoom"]
 class ReadableRoom:
     """The reading side of a room, which makes these parts."""
 
+    id: str
+    name: str
+    """The game's."""
+    tick_rate: int
+    schema: Schema
+    setup: Setup
     tables: tuple[Table[Any], ...]
+    has_private: bool
+    """Whether some rows have something that only their owners see."""
+    area: Area | None
+    """What its players see a part of; None if all see all."""
+    inputs: Queue | None
+    """Packed inputs, pushed by whoever receives them; None for a game without an `input` class."""
+    touched: set[Member]
+    """For whom `private` has something new since the last tick."""
+    acknowledged: Collection[Member] = ()
+    """Whose newest input the rules have seen since, where that is not when the room has moved."""
+    closed: Closing | None
+    """Set when the room has ended: it is not stepped any more, and its players are to be sent away."""
     _reader: Reader
-    _rules: Rules
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether there is anything to read, now or later."""
+        return True
+
+    @property
+    def members(self) -> Mapping[str, Member]:
+        """Those who read here by id, in the order in which they came. To be read only."""
+        raise NotImplementedError
+
+    @property
+    def seat_seconds(self) -> float | None:
+        """How long a seat is kept for who has lost the connection; None: as long as the server says."""
+        raise NotImplementedError
+
+    @property
+    def max_players(self) -> int:
+        """0: any number."""
+        raise NotImplementedError
+
+    def describe(self, member: Member) -> dict[str, Any]:
+        """The `schema` message for one player: docs/reference/wire.md, section 3."""
+        about = {"gameId": self.id, "game": self.name, "tickRate": self.tick_rate}
+        return about | self.schema.describe(everything=member.view is EVERYTHING)
 
     @property
     def position(self) -> Position:
@@ -53,7 +100,7 @@ class ReadableRoom:
 
         Nothing for now, if something has happened that the next step will show; nothing for good if the rules failed.
         """
-        if self._rules.failed is not None:
+        if not self.is_readable:
             return Reading(Reason.CONTINUED, position, None)
         if isinstance(view, Sight):
             return self._reader.look(position, view, encoding)
@@ -73,7 +120,7 @@ class ReadableRoom:
 
     def plan(self, group: Group, cohort: int, position: Position | None) -> tuple[Reason, int]:
         """The same for many at once who each see a part, all of them at `position`: see `Reader.plan`."""
-        if self._rules.failed is not None:
+        if not self.is_readable:
             return Reason.CONTINUED, 0
         return self._reader.plan(group, cohort, position)
 

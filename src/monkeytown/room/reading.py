@@ -6,6 +6,7 @@ Knows tables, positions and the two encodings of a state; not who reads, and not
 
 from __future__ import annotations
 
+from collections.abc import Callable, Container
 from functools import partial
 from typing import Any
 
@@ -36,6 +37,8 @@ class Reader:
         self._tables = tables
         self._area = area
         self._remembers = partial(delta.can_continue, tables)
+        self.stood: Container[int] | None = None
+        """The ticks at which the tables stood, if those are not all: nobody is brought on from between them."""
         self.encoded = Encoded()
         self.now = Position(epoch, 0)
         self.disturbed = True
@@ -45,7 +48,18 @@ class Reader:
 
     def decide(self, position: Position, sight: Sight | None) -> Reason:
         """How a reader at this position goes on: one who sees a part of the room, or all of it."""
-        return decide(position, self.now, self._remembers if sight is None else sight.can_continue)
+        return self._decide(position, self._remembers if sight is None else sight.can_continue)
+
+    def _decide(self, position: Position | None, remembers: Callable[[int], bool]) -> Reason:
+        reason = decide(position, self.now, remembers)
+        if (
+            self.stood is not None
+            and position is not None
+            and reason.is_delta
+            and position.tick not in self.stood
+        ):
+            return Reason.TOO_OLD
+        return reason
 
     def move(self, tick: int) -> None:
         """A new tick is committed."""
@@ -55,7 +69,7 @@ class Reader:
 
     def read(self, key: Key) -> Reading:
         if self.disturbed and key not in self.encoded:
-            return Reading(decide(key[0], self.now, self._remembers), key[0], None)
+            return Reading(self._decide(key[0], self._remembers), key[0], None)
         return self.encoded.get(key, self._make)
 
     def look(self, position: Position | None, sight: Sight, encoding: Encoding) -> Reading:
@@ -63,7 +77,7 @@ class Reader:
 
         A sight knows what its reader has, so it is read by that one alone, and in order.
         """
-        reason = decide(position, self.now, sight.can_continue)
+        reason = self._decide(position, sight.can_continue)
         if self.disturbed or position == self.now:
             return Reading(reason, position, None)
         base = position.tick if position is not None and reason.is_delta else None
@@ -82,7 +96,7 @@ class Reader:
         The cohort's readers see a part each; what they were last sent is what they have.
         """
         assert self._area is not None
-        reason = decide(position, self.now, self._area.remembers)
+        reason = self._decide(position, self._area.remembers)
         if self.disturbed or position == self.now:
             return reason, 0
         base = position.tick if position is not None and reason.is_delta else None
@@ -90,7 +104,7 @@ class Reader:
 
     def _make(self, key: Key) -> Reading:
         position, view, encoding = key
-        reason = decide(position, self.now, self._remembers)
+        reason = self._decide(position, self._remembers)
         if position is None:
             return Reading(reason, self.now, self._frame(None, encoding))
         if not reason.is_delta:

@@ -28,7 +28,6 @@ from monkeytown.room.rules import Rules
 from monkeytown.room.seating import Seating
 from monkeytown.room.setup import AS_EVER, Setup
 from monkeytown.room.stage import RoomStage
-from monkeytown.room.view import EVERYTHING
 from monkeytown.schema import Schema
 
 __all__ = ["Room"]
@@ -110,13 +109,20 @@ class Room(ReadableRoom):
         return self._rules.game
 
     @property
+    def is_readable(self) -> bool:
+        return self._rules.failed is None
+
+    @property
+    def altered(self) -> set[Member]:
+        """Of whom something is different that is known of members elsewhere: for whoever mirrors the room, who clears it."""
+        return self._stage.altered
+
+    @property
     def seat_seconds(self) -> float | None:
-        """How long a seat is kept for who has lost the connection; None: as long as the server says."""
         return self._rules.game.seat_seconds
 
     @property
     def max_players(self) -> int:
-        """0: any number."""
         return self._rules.game.max_players
 
     # Players
@@ -125,11 +131,6 @@ class Room(ReadableRoom):
     def members(self) -> dict[str, Member]:
         """Everybody in the room by id, in the order in which they joined. To be read only."""
         return self._stage.members
-
-    def describe(self, member: Member) -> dict[str, Any]:
-        """The `schema` message for one player: docs/reference/wire.md, section 3."""
-        about = {"gameId": self.id, "game": self.name, "tickRate": self.tick_rate}
-        return about | self.schema.describe(everything=member.view is EVERYTHING)
 
     @property
     def is_full(self) -> bool:

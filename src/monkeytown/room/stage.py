@@ -49,6 +49,8 @@ class RoomStage:
         self.closing: str | None = None
         self.reowned: set[Member] = set()
         """Whose entity changed since the last commit."""
+        self.altered: set[Member] = set()
+        """Whose entity, focus or view is another, or who has come, since whoever mirrors the room last cleared this."""
         self.reviewed: set[Member] = set()
         """Who sees the room in another way from now on, since the host last cleared this."""
         self.publications = Publications()
@@ -114,6 +116,7 @@ class RoomStage:
                 raise TypeError(f"player.entity is a row of a table or None, not {entity!r}")
             entity.owner = player.number
         member.entity = entity
+        self.altered.add(member)
         if before is not None and before is not entity and before.owner == player.number:
             before.owner = 0
         self.reowned.add(member)
@@ -126,6 +129,7 @@ class RoomStage:
         member = self._member(player)
         if member is not None:
             member.look()
+            self.altered.add(member)
 
     def show(self, player: Player) -> None:
         if player.view is not None and player.view.delay and not self._has_ticks:
@@ -135,6 +139,7 @@ class RoomStage:
         member = self._member(player)
         if member is not None:
             self.reviewed.add(member)
+            self.altered.add(member)
 
     # What the room does
 
@@ -195,6 +200,7 @@ class RoomStage:
         self.kicks.pop(member, None)
         self.reowned.discard(member)
         self.reviewed.discard(member)
+        self.altered.discard(member)
         self.notified.discard(member)
 
     def _event(self, to: Member | None, event: str, data: object) -> None:

@@ -1,0 +1,14 @@
+"""What state frames do not say of tables: whose rows are, and what only their owners see. For copies that serve readers.
+
+A supplement goes with the frame that leads to the same tick, and is applied behind it.
+"""
+
+from typing import Any
+
+from monkeytown._core.state import Table
+
+def encode(tables: tuple[Table[Any], ...], base: int | None) -> bytes:
+    """What has changed since tick `base`, or everything for None; empty if there is nothing."""
+
+def apply(tables: tuple[Table[Any], ...], data: bytes, tick: int) -> None:
+    """Takes a supplement in, right after the frame that has led the tables to `tick`. WireError for bytes that are none."""
