@@ -172,6 +172,10 @@ class RedisCluster:
             flags = ["--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf"]
             # By itself it would take a port above 32767, where those of outgoing connections are.
             flags += ["--cluster-port", str(free_port()), "--cluster-node-timeout", "2000"]
+            flags += [
+                "--cluster-allow-replica-migration",
+                "no",
+            ]  # one that serves nothing is not made a replica
             self.nodes.append(RedisServer(folder / str(number), program, *flags))
 
     def url(self) -> str:

@@ -223,3 +223,6 @@ def test_places_are_told_without_what_is_secret() -> None:
     dial = Dial("rediss://ape:sesame@db.example/1?ssl_cert_reqs=none", "monkeytown")
     assert dial.place == "rediss://db.example:6379"
     assert dial.place_of(Node("10.0.0.1", 7000)) == "rediss://10.0.0.1:7000"
+    assert dial.place_of(Node("fd00::1", 7000)) == "rediss://[fd00::1]:7000"
+    assert Dial("redis://[::1]:7000", "monkeytown").place == "redis://[::1]:7000"
+    assert Dial("unix:///run/redis", "monkeytown").place == "unix:///run/redis"

@@ -65,7 +65,8 @@ class Dial:
 
     def place_of(self, node: Node) -> str:
         """As an operator knows it."""
-        return f"{self.place.partition('://')[0]}://{node.host}:{node.port}" if node.host else self.place
+        scheme = self.place.partition("://")[0]
+        return f"{scheme}://{_host(node.host)}:{node.port}" if node.host else self.place
 
     async def connect(self, node: Node = Node()) -> Any:  # noqa: B008 - immutable
         """A connection that is ready. Raises what the library raises, or `TimeoutError`."""
@@ -199,9 +200,13 @@ def _place(url: str) -> str:
             raise ValueError
         if any(not option.startswith("ssl_") for option in parse_qs(parts.query)):
             raise ValueError
-        return f"{parts.scheme}://{parts.hostname}:{parts.port or 6379}"
+        return f"{parts.scheme}://{_host(parts.hostname)}:{parts.port or 6379}"
     except ValueError:
         raise StartError(f"the address of Redis has one of these forms: {FORMS}") from None
+
+
+def _host(name: str) -> str:
+    return f"[{name}]" if ":" in name else name
 
 
 def _words(error: BaseException) -> str:
