@@ -1,1 +1,1 @@
-"""Many instances behind one address: who owns which room, and how they talk."""
+"""Many instances, one address: how instances find each other, speak with each other and share rooms."""
