@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import asyncpg
@@ -16,6 +17,7 @@ from benchmarks.chaos.witness import Seen, Witness
 __all__ = [
     "Record",
     "contradictions",
+    "differing",
     "doubled",
     "kept_twice",
     "longest_pause",
@@ -25,6 +27,7 @@ __all__ = [
     "records",
     "silent_gaps",
     "unkept",
+    "wrong",
 ]
 
 DID = "SELECT room, epoch, sequence, data FROM events WHERE event = 'did' ORDER BY room, epoch, sequence"
@@ -64,6 +67,18 @@ def contradictions(witnesses: Iterable[Witness]) -> list[str]:
                 found.append(f"{one.name} is at {at} after {before}")
             before = at
     return found
+
+
+def differing(witnesses: Sequence[Witness]) -> list[str]:
+    """Who sees something else than the first, now that all has come to rest."""
+    first, *others = [
+        sorted((dot.name, dot.x, dot.steps, dot.said) for dot in one.room.tables["dots"]) for one in witnesses
+    ]
+    return [
+        f"{one.name} sees something else than {witnesses[0].name}"
+        for one, dots in zip(witnesses[1:], others, strict=True)
+        if dots != first
+    ]
 
 
 def doubled(witnesses: Iterable[Witness]) -> list[str]:
@@ -107,14 +122,15 @@ def _between(one: Witness, since: float, until: float) -> list[Seen]:
 def most_ticks_between(one: Witness, since: float, until: float) -> int:
     """From one state to the next of the same epoch, at most; 1 if there was one for every tick."""
     seen = _between(one, since, until)
-    pairs = zip(seen, seen[1:], strict=False)
-    return max((two.tick - first.tick for first, two in pairs if two.epoch == first.epoch), default=0)
+    return max(
+        (two.tick - first.tick for first, two in pairwise(seen) if two.epoch == first.epoch), default=0
+    )
 
 
 def longest_pause(one: Witness, since: float, until: float) -> float:
     """Seconds without a state, at most; the ends count as if there were one."""
     times = [since, *(seen.at for seen in _between(one, since, until)), until]
-    return max(later - earlier for earlier, later in zip(times, times[1:], strict=False))
+    return max(later - earlier for earlier, later in pairwise(times))
 
 
 def lost_play(witnesses: Iterable[Witness], epoch: int) -> int:
@@ -122,6 +138,11 @@ def lost_play(witnesses: Iterable[Witness], epoch: int) -> int:
     before = max(seen.beat for one in witnesses for seen in one.states if seen.epoch < epoch)
     after = min(seen.beat for one in witnesses for seen in one.states if seen.epoch >= epoch)
     return max(0, before - after + 1)
+
+
+def wrong(witnesses: Sequence[Witness]) -> list[str]:
+    """What no fault excuses."""
+    return contradictions(witnesses) + doubled(witnesses)
 
 
 def unkept(witnesses: Iterable[Witness], kept: Iterable[Record], before: float, after: float) -> list[str]:

@@ -7,22 +7,26 @@ thread that has started it.
 from __future__ import annotations
 
 import asyncio
+import os
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+import uvloop
 from tests.instances import Instance
 
+from benchmarks.chaos import accounts
 from benchmarks.chaos.outages import KEEPER
 from benchmarks.chaos.redis_server import RedisServer
-from benchmarks.chaos.witness import Crowd, Witness
+from benchmarks.chaos.witness import MANY, Crowd, Witness
 
-__all__ = ["Fleet", "kept", "until"]
+__all__ = ["Fleet", "kept", "until", "with_fleet"]
 
 GAMES = [f"{Path(__file__).with_name('plaza.py')}:{name}" for name in ("Plaza", "Brittle", "Quartet")]
-PATIENCE = 30.0
+PATIENCE = 15.0
+IDLE_SECONDS = 15.0
 SETTINGS = {
     "chat_per_second": 1000,
     "chat_burst": 1000,
@@ -32,7 +36,20 @@ SETTINGS = {
     "max_stride": 1,
 }
 
+ANYWHERE = ("taskset", "-c", f"0-{(os.cpu_count() or 1) - 1}")
+"""On any core, wherever this process may run itself."""
+
 R = TypeVar("R")
+
+
+def with_fleet(fleet: Fleet, run: Callable[[Fleet], Coroutine[Any, Any, R]]) -> R:
+    """Runs players against a fleet that is whole, whatever was done to it before."""
+
+    async def all_of_it() -> R:
+        await fleet.mend()
+        return await run(fleet)
+
+    return uvloop.run(all_of_it())
 
 
 async def kept(call: Callable[..., R], *arguments: Any) -> R:
@@ -72,6 +89,7 @@ class Fleet:
                 folder / str(number),
                 redis_url=addresses.get(number, self.redis.url),
                 instance_name=f"i{number}",
+                before=ANYWHERE,
                 **given,
             )
             for number in range(count)
@@ -90,6 +108,20 @@ class Fleet:
         for one in self.instances:
             await kept(one.wait)
 
+    async def mend(self) -> None:
+        """Whatever the last one has left behind: all run, nothing is frozen, no room is left."""
+        for one in self.instances:
+            if one.runs:
+                one.resume()
+        if self.redis.runs:
+            self.redis.resume()
+        try:
+            await self.start()
+            await self.idle()
+        except AssertionError:
+            await self.stop()
+            await self.start()
+
     async def stop(self) -> None:
         for one in self.instances:
             if one.runs:
@@ -98,10 +130,23 @@ class Fleet:
 
     async def idle(self) -> None:
         """Returns once no room is left anywhere."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + IDLE_SECONDS
         while await self.total("leases") or await self.total("mirrors"):
             assert time.monotonic() < deadline, "a room does not end"
             await asyncio.sleep(0.1)
+
+    async def settle(self, crowd: Crowd, seconds: float = 5.0) -> list[str]:
+        """Lets all come to rest. Who sees something else then, or has not heard something and was not told so."""
+        await crowd.rest()
+        deadline = time.monotonic() + seconds
+        while True:
+            found = accounts.differing(crowd.witnesses) + accounts.silent_gaps(crowd.witnesses)
+            if not found or time.monotonic() > deadline:
+                return found
+            await asyncio.sleep(0.1)
+
+    async def failovers(self) -> float:
+        return await self.total("rooms_taken_over_total")
 
     async def total(self, metric: str) -> float:
         """Of all that run."""
@@ -121,7 +166,7 @@ class Fleet:
 
     @asynccontextmanager
     async def crowd(
-        self, owner: Instance, where: Mapping[Instance, int], *, game: str = "plaza", says: bool = True
+        self, owner: Instance, where: Mapping[Instance, int], *, game: str = "plaza", speakers: int = 100
     ) -> AsyncIterator[Crowd]:
         """A room of `owner` and so many players at each instance, who are in and know each other."""
         await self.idle()
@@ -131,13 +176,12 @@ class Fleet:
         witnesses = []
         for instance, count in where.items():
             for _ in range(count):
-                one = Witness(f"p{len(witnesses)}", self.elsewhere(instance), looks=total <= 12)
-                witnesses.append(one)
-                await one.join(opener.room.id)
+                witnesses.append(Witness(f"p{len(witnesses)}", self.elsewhere(instance), looks=total <= MANY))
+        await asyncio.gather(*(one.join(opener.room.id) for one in witnesses))
         await opener.close()
         leases = await kept(owner.metric, "leases")
         assert leases == 1, f"the room is not where it was opened: {leases} leases"
         await until(lambda: all(len(one.room.tables["dots"]) == total for one in witnesses))
-        async with Crowd(witnesses, says=says) as crowd:
-            await until(lambda: all(one.heard or not says for one in witnesses))
+        async with Crowd(witnesses, speakers) as crowd:
+            await until(lambda: all(one.heard or not speakers for one in witnesses))
             yield crowd

@@ -5,6 +5,7 @@ Knows processes and enough of Redis' protocol for a command and its reply.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import signal
@@ -21,10 +22,12 @@ __all__ = ["RedisServer"]
 
 HOW_TO_INSTALL = "no redis-server found: apt-get install -y redis-server"
 PATIENCE = 10.0
+PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)
 
 
 class RedisServer:
-    """`redis-server`, which keeps nothing on disk."""
+    """`redis-server`, which keeps nothing on disk, and ends with the thread that has started it."""
 
     def __init__(self, folder: Path) -> None:
         program = shutil.which("redis-server")
@@ -48,7 +51,12 @@ class RedisServer:
         """Returns once it answers; it is empty."""
         self._folder.mkdir(parents=True, exist_ok=True)
         with (self._folder / "redis.log").open("ab") as log:
-            self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                self._command,
+                stdout=log,
+                stderr=log,
+                preexec_fn=lambda: LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL),  # noqa: PLW1509
+            )
         deadline = time.monotonic() + PATIENCE
         while True:
             with suppress(OSError):

@@ -8,52 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
-import uvloop
-from tests.postgres import Postgres
 
 from benchmarks import report
 from benchmarks.chaos import accounts
-from benchmarks.chaos.fleet import Fleet, kept, until
+from benchmarks.chaos.fleet import Fleet, kept, until, with_fleet
 from benchmarks.chaos.witness import Crowd, Witness
 
 CHECKPOINTED = 1.3
 """Seconds after which what has happened is in a checkpoint."""
 UNSURE = 1.0
 """Seconds before a death in which what happened need not be on disk, nor in a checkpoint."""
-
-R = TypeVar("R")
-
-
-@asynccontextmanager
-async def fleet_of(folder: Path, database_url: str, **about: Any) -> AsyncIterator[Fleet]:
-    fleet = Fleet(folder, database_url, **about)
-    try:
-        await fleet.start()
-        yield fleet
-    finally:
-        await fleet.stop()
-
-
-def with_fleet(folder: Path, postgres: Postgres, run: Callable[[Fleet], Awaitable[R]]) -> R:
-    """Three instances and one database, while it runs."""
-
-    async def all_of_it() -> R:
-        async with fleet_of(folder, await postgres.database()) as fleet:
-            return await run(fleet)
-
-    return uvloop.run(all_of_it())
-
-
-def wrong(witnesses: list[Witness]) -> list[str]:
-    """What no fault excuses."""
-    return accounts.contradictions(witnesses) + accounts.doubled(witnesses)
 
 
 async def database_settles(fleet: Fleet, room: str, crowd: Crowd) -> list[accounts.Record]:
@@ -121,12 +89,12 @@ async def owner_dies(fleet: Fleet, number: int, seen: Deaths) -> None:
     seen.ignored += ignored_seconds(players, died)
     seen.heard += sum(len(one.heard) for one in players)
     seen.closed += sum(len(one.lost) + len(one.closed) for one in players)
-    seen.wrong += wrong(players) + accounts.kept_twice(records)
+    seen.wrong += accounts.wrong(players) + accounts.kept_twice(records)
     seen.wrong += accounts.unkept(players, records, died - UNSURE, resumed)
 
 
 @pytest.mark.benchmark(group="chaos")
-def test_an_owner_that_is_killed(benchmark: Any, quick: bool, postgres: Postgres, tmp_path: Path) -> None:
+def test_an_owner_that_is_killed(benchmark: Any, quick: bool, fleet: Fleet) -> None:
     times = 2 if quick else 20
 
     async def run(fleet: Fleet) -> Deaths:
@@ -135,7 +103,7 @@ def test_an_owner_that_is_killed(benchmark: Any, quick: bool, postgres: Postgres
             await owner_dies(fleet, number, seen)
         return seen
 
-    seen = benchmark.pedantic(lambda: with_fleet(tmp_path, postgres, run), rounds=1)
+    seen = benchmark.pedantic(lambda: with_fleet(fleet, run), rounds=1)
     again, lost, ignored = max(seen.again), max(seen.lost_ticks) / 60, max(seen.ignored)
     report.record(
         f"The owner killed {times} times: its players elsewhere play again within",
@@ -164,7 +132,7 @@ def test_an_owner_that_is_killed(benchmark: Any, quick: bool, postgres: Postgres
 async def instance_dies(fleet: Fleet, number: int, players: int) -> tuple[list[float], list[str], int]:
     """An instance that only serves players: seconds until each is back, what is wrong, and the database's records."""
     owner, second, third = fleet[number], fleet[number + 1], fleet[number + 2]
-    async with fleet.crowd(owner, {second: players, third: 2}, says=False) as crowd:
+    async with fleet.crowd(owner, {second: players, third: 2}, speakers=0) as crowd:
         lost, stayed = crowd.witnesses[:players], crowd.witnesses[players:]
         await asyncio.sleep(CHECKPOINTED)
         died = time.monotonic()
@@ -174,7 +142,7 @@ async def instance_dies(fleet: Fleet, number: int, players: int) -> tuple[list[f
         await asyncio.sleep(0.5)
         await crowd.rest()
         await asyncio.sleep(0.5)
-        found = wrong(crowd.witnesses)
+        found = accounts.wrong(crowd.witnesses)
         rights = {one.name: one.steps for one in stayed[0].room.tables["dots"]}
         for one in lost:
             if one.closed or not one.back[0][1].same_room or one.room.entity is None:
@@ -187,15 +155,13 @@ async def instance_dies(fleet: Fleet, number: int, players: int) -> tuple[list[f
 
 
 @pytest.mark.benchmark(group="chaos")
-def test_an_instance_with_players_that_is_killed(
-    benchmark: Any, quick: bool, postgres: Postgres, tmp_path: Path
-) -> None:
+def test_an_instance_with_players_that_is_killed(benchmark: Any, quick: bool, fleet: Fleet) -> None:
     times, players = (2, 100) if quick else (20, 100)
 
     async def run(fleet: Fleet) -> list[tuple[list[float], list[str], int]]:
         return [await instance_dies(fleet, number, players) for number in range(times)]
 
-    seen = benchmark.pedantic(lambda: with_fleet(tmp_path, postgres, run), rounds=1)
+    seen = benchmark.pedantic(lambda: with_fleet(fleet, run), rounds=1)
     back = sorted(seconds for one in seen for seconds in one[0])
     found = [line for one in seen for line in one[1]]
     report.record(
@@ -243,7 +209,7 @@ async def owner_freezes(fleet: Fleet, number: int, seconds: float, seen: Freezes
         records = await database_settles(fleet, room, crowd)
     seen.back += [next(each.at for each in one.states if each.epoch > epoch) - woke for one in own]
     seen.stale_frames += sum(each.epoch <= epoch and each.at > woke for one in players for each in one.states)
-    seen.wrong += wrong(players) + accounts.kept_twice(records)
+    seen.wrong += accounts.wrong(players) + accounts.kept_twice(records)
     # What was said to it while it stood still cannot be of its epoch.
     late = {(one.name, number) for one in own for at, number in one.said if at > froze + 0.1}
     seen.wrong += [f"stale: {one}" for one in records if one.epoch <= epoch and (one.who, one.number) in late]
@@ -251,8 +217,8 @@ async def owner_freezes(fleet: Fleet, number: int, seconds: float, seen: Freezes
 
 
 @pytest.mark.benchmark(group="chaos")
-def test_an_owner_that_freezes(benchmark: Any, quick: bool, postgres: Postgres, tmp_path: Path) -> None:
-    times, seconds = (2, 5.0) if quick else (20, 10.0)
+def test_an_owner_that_freezes(benchmark: Any, quick: bool, fleet: Fleet) -> None:
+    times, seconds = (2, 4.0) if quick else (20, 10.0)
 
     async def run(fleet: Fleet) -> Freezes:
         seen = Freezes()
@@ -260,7 +226,7 @@ def test_an_owner_that_freezes(benchmark: Any, quick: bool, postgres: Postgres, 
             await owner_freezes(fleet, number, seconds, seen)
         return seen
 
-    seen = benchmark.pedantic(lambda: with_fleet(tmp_path, postgres, run), rounds=1)
+    seen = benchmark.pedantic(lambda: with_fleet(fleet, run), rounds=1)
     report.record(
         f"The owner frozen for {seconds:g} s {times} times: frames of the old epoch after it woke; stale or doubled records",
         f"{seen.stale_frames}; {len(seen.wrong)}",
@@ -290,21 +256,19 @@ async def owner_stumbles(fleet: Fleet, times: int) -> tuple[float, list[str], in
         await asyncio.sleep(1.0)
         ended = time.monotonic()
         taken = await fleet.total("rooms_taken_over_total") - taken
-    found = wrong(players) + accounts.silent_gaps(players)
+    found = accounts.wrong(players) + accounts.silent_gaps(players)
     found += [f"{one.name} lost its connection" for one in players if one.lost or one.closed]
     return taken, found, max(accounts.most_ticks_between(one, began, ended) for one in players)
 
 
 @pytest.mark.benchmark(group="chaos")
-def test_an_owner_that_freezes_for_a_moment(
-    benchmark: Any, quick: bool, postgres: Postgres, tmp_path: Path
-) -> None:
+def test_an_owner_that_freezes_for_a_moment(benchmark: Any, quick: bool, fleet: Fleet) -> None:
     times = 5 if quick else 100
 
     async def run(fleet: Fleet) -> tuple[float, list[str], int]:
         return await owner_stumbles(fleet, times)
 
-    taken, found, ticks = benchmark.pedantic(lambda: with_fleet(tmp_path, postgres, run), rounds=1)
+    taken, found, ticks = benchmark.pedantic(lambda: with_fleet(fleet, run), rounds=1)
     report.record(
         f"The owner frozen for 1 s {times} times: failovers; events missed, states that contradict, connections lost",
         f"{taken:g}; {len(found)}",
