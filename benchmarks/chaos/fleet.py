@@ -145,6 +145,17 @@ class Fleet:
                 return found
             await asyncio.sleep(0.1)
 
+    async def records(self, room: str, crowd: Crowd) -> list[accounts.Record]:
+        """What is kept of a room, once the last that was said is."""
+        last = {(one.name, len(one.said)) for one in crowd.speakers if one.said}
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            found = await accounts.records(self.database_url, room)
+            if last <= {(record.who, record.number) for record in found}:
+                return found
+            assert time.monotonic() < deadline, "the database does not get the last records"
+            await asyncio.sleep(0.1)
+
     async def failovers(self) -> float:
         return await self.total("rooms_taken_over_total")
 

@@ -16,24 +16,12 @@ import pytest
 from benchmarks import report
 from benchmarks.chaos import accounts
 from benchmarks.chaos.fleet import Fleet, kept, until, with_fleet
-from benchmarks.chaos.witness import Crowd, Witness
+from benchmarks.chaos.witness import Witness
 
 CHECKPOINTED = 1.3
 """Seconds after which what has happened is in a checkpoint."""
 UNSURE = 1.0
 """Seconds before a death in which what happened need not be on disk, nor in a checkpoint."""
-
-
-async def database_settles(fleet: Fleet, room: str, crowd: Crowd) -> list[accounts.Record]:
-    """What is kept of a room, once the last that was said is."""
-    last = {(one.name, len(one.said)) for one in crowd.witnesses}
-    deadline = time.monotonic() + 30
-    while True:
-        found = await accounts.records(fleet.database_url, room)
-        if last <= {(record.who, record.number) for record in found}:
-            return found
-        assert time.monotonic() < deadline, "the database does not get the last records"
-        await asyncio.sleep(0.1)
 
 
 @dataclass
@@ -83,7 +71,7 @@ async def owner_dies(fleet: Fleet, number: int, seen: Deaths) -> None:
             )
         )
         await restarting
-        records = await database_settles(fleet, room, crowd)
+        records = await fleet.records(room, crowd)
     seen.again += [next(each.at for each in one.states if each.epoch > epoch) - died for one in players]
     seen.lost_ticks.append(accounts.lost_play(players, epoch + 1))
     seen.ignored += ignored_seconds(players, died)
@@ -206,7 +194,7 @@ async def owner_freezes(fleet: Fleet, number: int, seconds: float, seen: Freezes
         await until(lambda: all(one.room.epoch > epoch for one in own), why="its own players do not follow")
         await asyncio.sleep(1.0)
         await crowd.rest()
-        records = await database_settles(fleet, room, crowd)
+        records = await fleet.records(room, crowd)
     seen.back += [next(each.at for each in one.states if each.epoch > epoch) - woke for one in own]
     seen.stale_frames += sum(each.epoch <= epoch and each.at > woke for one in players for each in one.states)
     seen.wrong += accounts.wrong(players) + accounts.kept_twice(records)

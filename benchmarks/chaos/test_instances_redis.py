@@ -132,18 +132,18 @@ def test_a_redis_that_freezes(benchmark: Any, quick: bool, fleet: Fleet) -> None
         seen = Faults()
         calm = frozen = None
 
-        async def lateness(pause: Callable[[], None], resume: Callable[[], None]) -> Any:
+        async def lateness(lasting: float, pause: Callable[[], None], resume: Callable[[], None]) -> Any:
             before = await Metrics.of(fleet[1].port)
             pause()
-            await asyncio.sleep(seconds)
+            await asyncio.sleep(lasting)
             after = await Metrics.of(fleet[1].port)
             resume()
             return after.lateness - before.lateness
 
         async def fault() -> float:
             nonlocal calm, frozen
-            control = await lateness(lambda: None, lambda: None)
-            paused = await lateness(fleet.redis.pause, fleet.redis.resume)
+            control = await lateness(seconds / 2, lambda: None, lambda: None)
+            paused = await lateness(seconds, fleet.redis.pause, fleet.redis.resume)
             over = time.monotonic()
             calm = control if calm is None else calm + control
             frozen = paused if frozen is None else frozen + paused
