@@ -160,8 +160,8 @@ class HostedRoom(Place):
         self.disturbed()
 
     def note_documents(self) -> None:
-        """What the rules have changed in their players' documents is kept."""
-        if self.room.closed is None:
+        """What the rules have changed in their players' documents is kept, if the room goes on here."""
+        if self.room.closed is None and not self._ended and not self.in_doubt:
             self.room.keeping.documents()
             self._settle()
 
