@@ -88,6 +88,16 @@ class Handover:
 
     async def hand_over(self, hosted: HostedRoom, to: str) -> bool:
         """Hands a room over, with all who are in it. Whether the other instance has it now."""
+        sessions = [one for one in hosted.sessions.values() if isinstance(one, Session)]
+        for session in sessions:
+            session.hold()
+        try:
+            return await self._handed_over(hosted, to, sessions)
+        finally:
+            for session in sessions:
+                session.release()
+
+    async def _handed_over(self, hosted: HostedRoom, to: str, sessions: list[Session]) -> bool:
         room_id = hosted.room.id
         lease = self._leases.lease(room_id)
         saved = None if lease is None else hosted.hand_over()
@@ -96,7 +106,6 @@ class Handover:
         queue = hosted.room.inputs
         inputs = b"" if queue is None else queue.take_packed()
         holders = [(one.id, one.key) for one in hosted.sessions.values()]
-        sessions = [one for one in hosted.sessions.values() if isinstance(one, Session)]
         relay = self._owners.relay(room_id)
         if relay is not None:
             relay.send_mail()

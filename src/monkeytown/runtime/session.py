@@ -214,6 +214,13 @@ class Session:
             link.flush()
         self._sessions.changed(self)
 
+    def hold(self) -> None:
+        """Its room is on its way elsewhere: what its client says has its turn there, after `release`."""
+        self._greeting.hold()
+
+    def release(self) -> None:
+        self._greeting.release(self)
+
     def homeless(self) -> None:
         """Its room is no more, and nobody knows what became of it."""
         if self._link is None:
