@@ -64,7 +64,7 @@ async def owner_is_cut_off(fleet: Fleet, wire: Wire, seconds: float, seen: Cuts)
 
 @pytest.mark.benchmark(group="chaos")
 def test_an_owner_that_is_cut_off(benchmark: Any, quick: bool, wired_fleet: tuple[Fleet, Wire]) -> None:
-    times, seconds = (2, 4.0) if quick else (20, 15.0)
+    times, seconds = (2, 3.5) if quick else (20, 15.0)
     fleet, wire = wired_fleet
 
     async def run(fleet: Fleet) -> Cuts:
@@ -165,7 +165,7 @@ async def all_stop(fleet: Fleet, players: int, times: int) -> Stops:
 
 @pytest.mark.benchmark(group="chaos")
 def test_instances_that_stop(benchmark: Any, quick: bool, fleet: Fleet) -> None:
-    players, times = (30, 3) if quick else (100, 31)
+    players, times = (30, 2) if quick else (100, 31)
 
     async def run(fleet: Fleet) -> Stops:
         return await all_stop(fleet, players, times)

@@ -16,7 +16,7 @@ from benchmarks.chaos import accounts
 from benchmarks.chaos.fleet import Fleet, until, with_fleet
 from benchmarks.chaos.probe import Metrics
 from benchmarks.chaos.witness import Witness
-from benchmarks.load_run import Measured, cpu_seconds, monkeytown_load
+from benchmarks.load_run import LoadFailed, Measured, cpu_seconds, monkeytown_load
 
 INTERVAL = 1000 / 60
 BURNT = 0.2
@@ -39,14 +39,14 @@ async def one_fails(fleet: Fleet, how: str) -> tuple[int, float, float, list[str
         for one in brittle:
             await one.join("brittle")
         before = await Metrics.of(owner.port)
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(1.0)
         calm = (await Metrics.of(owner.port)).lateness - before.lateness
         tick = brittle[0].room.tick
         brittle[0].room.chat(how)
         await until(lambda: all(one.closed for one in brittle), why="the room goes on")
         ended = time.monotonic()
         after = await Metrics.of(owner.port)
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(1.0)
         later = (await Metrics.of(owner.port)).lateness - after.lateness
         found = [f"{one.name} lost its connection" for one in crowd.witnesses if one.lost or one.closed]
         gaps = [
@@ -95,7 +95,7 @@ def quantile(values: list[float], share: float) -> float:
 
 @pytest.mark.benchmark(group="chaos")
 def test_the_way_by_another_instance(benchmark: Any, quick: bool, wide_fleet: Fleet) -> None:
-    seconds = 4.0 if quick else 30.0
+    seconds = 3.0 if quick else 30.0
 
     async def run(fleet: Fleet) -> tuple[list[float], list[float]]:
         async with fleet.crowd(fleet[0], {fleet[0]: 4, fleet[1]: 4}, speakers=0) as crowd:
@@ -123,7 +123,7 @@ def test_the_way_by_another_instance(benchmark: Any, quick: bool, wide_fleet: Fl
 
 @pytest.mark.benchmark(group="chaos")
 def test_mirrors_cost_the_owner_little(benchmark: Any, quick: bool, wide_fleet: Fleet) -> None:
-    players, seconds = 24, 3.0 if quick else 20.0
+    players, seconds = 24, 2.0 if quick else 20.0
 
     async def run(fleet: Fleet) -> dict[int, float]:
         taken = {}
@@ -152,7 +152,7 @@ def test_mirrors_cost_the_owner_little(benchmark: Any, quick: bool, wide_fleet: 
 def test_many_rooms_across_two_instances(
     benchmark: Any, quick: bool, wide_fleet: Fleet, load_program: Path
 ) -> None:
-    seconds = 4.0 if quick else 20.0
+    seconds = 3.0 if quick else 20.0
     rooms = 50 if quick else ROOMS
 
     async def run(fleet: Fleet) -> tuple[list[Measured], float]:
@@ -163,7 +163,7 @@ def test_many_rooms_across_two_instances(
             2 * rooms,
             seconds,
             "--rate",
-            40,
+            20,
             "--settle",
             1,
             "--subprotocol",
@@ -178,12 +178,18 @@ def test_many_rooms_across_two_instances(
             while not all(one.done() for one in both):
                 mirrors = max(mirrors, await fleet.total("mirrors"))
                 await asyncio.sleep(0.5)
+        await asyncio.gather(*both, return_exceptions=True)
         return [await one for one in both], mirrors
 
-    seen, mirrors = benchmark.pedantic(lambda: with_fleet(wide_fleet, run), rounds=1)
+    what = f"{rooms} rooms of four at 60 Hz, players half here and half there"
+    try:
+        seen, mirrors = benchmark.pedantic(lambda: with_fleet(wide_fleet, run), rounds=1)
+    except LoadFailed as failed:
+        report.record(what, str(failed), wanted="all are let in", held=False)
+        return
     busiest, states = max(one.cpu for one in seen), min(one.states for one in seen)
     report.record(
-        f"{rooms} rooms of four at 60 Hz, players half here and half there: the share of a core of each instance",
+        f"{what}: the share of a core of each instance",
         ", ".join(f"{one.cpu:.0%}" for one in seen),
         yardstick=f"{states:.1f} states a second and player, at least; {mirrors:g} mirrors",
         wanted="≤ 60 %",
