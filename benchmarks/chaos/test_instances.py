@@ -206,7 +206,7 @@ async def owner_freezes(fleet: Fleet, number: int, seconds: float, seen: Freezes
 
 @pytest.mark.benchmark(group="chaos")
 def test_an_owner_that_freezes(benchmark: Any, quick: bool, fleet: Fleet) -> None:
-    times, seconds = (2, 4.0) if quick else (20, 10.0)
+    times, seconds = (2, 3.5) if quick else (20, 10.0)
 
     async def run(fleet: Fleet) -> Freezes:
         seen = Freezes()

@@ -106,7 +106,7 @@ def tell(what: str, seen: Faults, wanted: float) -> None:
 
 @pytest.mark.benchmark(group="chaos")
 def test_a_redis_that_is_killed(benchmark: Any, quick: bool, fleet: Fleet) -> None:
-    times, seconds = (2, 3.0) if quick else (20, 5.0)
+    times, seconds = (2, 2.0) if quick else (20, 5.0)
 
     async def run(fleet: Fleet) -> Faults:
         seen = Faults()
@@ -126,7 +126,7 @@ def test_a_redis_that_is_killed(benchmark: Any, quick: bool, fleet: Fleet) -> No
 
 @pytest.mark.benchmark(group="chaos")
 def test_a_redis_that_freezes(benchmark: Any, quick: bool, fleet: Fleet) -> None:
-    times, seconds = (2, 4.0) if quick else (20, 10.0)
+    times, seconds = (2, 3.0) if quick else (20, 10.0)
 
     async def run(fleet: Fleet) -> tuple[Faults, float, float]:
         seen = Faults()
