@@ -110,6 +110,7 @@ class Handover:
         if relay is not None:
             relay.send_mail()
         about = (room_id, lease.epoch, saved, inputs, holders)
+        self._leases.leaving(room_id, True)
         try:
             await self._node.ask(to, lambda ask: HandOver(ask, *about), Done, lambda done: None)
         except (Refusal, TimeoutError) as error:
@@ -129,6 +130,7 @@ class Handover:
         except DirectoryDown:
             now = lease
         if now is None or now.owner == self._node.id:
+            self._leases.leaving(hosted.room.id, False)
             hosted.go_on()
             return False
         self._leases.give_up(hosted.room.id)
