@@ -132,6 +132,7 @@ class Handover:
         if now is None or now.owner == self._node.id:
             self._leases.leaving(hosted.room.id, False)
             hosted.go_on()
+            self._owners.catch_up(hosted)
             return False
         self._leases.give_up(hosted.room.id)
         sessions = [one for one in hosted.sessions.values() if isinstance(one, Session)]
@@ -236,4 +237,5 @@ class Handover:
                 if not self._places.sit_here(hosted, session):
                     session.homeless()
             self._mirrors.remove(mirror)
+            mirror.sayings.say_again(hosted)
         hosted.disturbed()

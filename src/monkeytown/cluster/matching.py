@@ -68,10 +68,10 @@ class Matching:
             try:
                 return await self.sit(place, session, game_id)
             except Refusal as refusal:
-                if refusal.code not in NO_SEAT or isinstance(place, HostedRoom):
+                if refusal.code not in NO_SEAT:
                     raise
                 full.add(place.room.id)
-        return await self.sit(self._node.host.find_seat(game_id, session.id), session, game_id)
+        return await self.sit(self._node.host.open_room(game_id), session, game_id)
 
     async def sit(self, place: Place, session: Session, game_id: str) -> Seat:
         """Has a player sit down in a room, wherever that is. Raises `Refusal`."""
@@ -94,10 +94,10 @@ class Matching:
         """A room of the game: where the player is already, where there is a seat, or a new one."""
         for find in (self._own, self._waiting):
             found = await find(session, game)
-            if found is None or found in full:
-                continue
-            if isinstance(found, HostedRoom):
+            if isinstance(found, HostedRoom) and found.room.id not in full:
                 return found
+            if not isinstance(found, str) or found in full:
+                continue
             try:
                 return await self._places.reach(found)
             except Refusal:

@@ -34,6 +34,7 @@ from monkeytown.cluster.messages import (
     State,
 )
 from monkeytown.cluster.relay import room_channel
+from monkeytown.cluster.sayings import Sayings
 from monkeytown.errors import Refusal, WireError
 from monkeytown.position import Position
 from monkeytown.protocol.close import CloseCode
@@ -77,6 +78,7 @@ class Mirror(Place):
         """By player id."""
         self.is_lost = False
         """Whether its owner is gone, or another one by now."""
+        self.sayings = Sayings()
         self.lonely_since: float | None = node.now()
         """Since when it has no sessions."""
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -229,10 +231,17 @@ class Mirror(Place):
             self.tell(make(self.room.id, member.number))
 
     def chat(self, session: Session, text: str) -> None:
-        self.tell(Chat(self.room.id, self._number(session), text))
+        player, sent = self._number(session), not self.is_lost
+        self.sayings.note(self._node.now(), session, sent=sent, text=text)
+        if sent:
+            self.tell(Chat(self.room.id, player, text))
 
     def act(self, session: Session, action: dict[str, Any], number: int, seen_tick: int) -> None:
-        self.tell(Act(self.room.id, self._number(session), action, number, seen_tick))
+        player, sent = self._number(session), not self.is_lost
+        what: Any = {"action": action, "number": number, "seen_tick": seen_tick}
+        self.sayings.note(self._node.now(), session, sent=sent, **what)
+        if sent:
+            self.tell(Act(self.room.id, player, action, number, seen_tick))
 
     def _number(self, session: Session) -> int:
         member = self.members.get(session.id)

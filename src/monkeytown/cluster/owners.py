@@ -5,7 +5,7 @@ Knows relays and what mirrors ask for; nothing of leases.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import structlog
@@ -37,11 +37,12 @@ from monkeytown.cluster.relay import AwayHolder, Relay
 from monkeytown.errors import Refusal, WireError
 from monkeytown.position import Position
 from monkeytown.protocol.close import CloseCode
+from monkeytown.room.closing import HANDED_OVER
 from monkeytown.room.feed import NOWHERE, Mark
 from monkeytown.room.member import Member
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from monkeytown.cluster.node import Node
     from monkeytown.runtime.hosted import HostedRoom
@@ -65,20 +66,24 @@ class Owners:
         self._waiting: dict[AwayHolder, Relay] = {}
         """Seats of which nobody knows where their sessions are; who is given up first comes first."""
         node.broken.append(self._broken)
-        node.take(Attach, self._attach)
-        node.take(Detach, self._detach)
-        node.take(Behind, self._behind)
-        node.take(Join, self._join)
-        node.take(Claim, self._claim)
-        node.take(Leave, self._leave)
-        node.take(Drop, self._drop)
-        node.take(Back, self._back)
-        node.take(Introduce, self._introduce)
-        node.take(Chat, self._chat)
-        node.take(Act, self._act)
-        node.take(Inputs, self._inputs)
-        node.take(Open, self._open)
-        node.take(Release, self._release)
+        self._takers: dict[type, Callable[[str, Any], None]] = {
+            Attach: self._attach,
+            Detach: self._detach,
+            Behind: self._behind,
+            Join: self._join,
+            Claim: self._claim,
+            Leave: self._leave,
+            Drop: self._drop,
+            Back: self._back,
+            Introduce: self._introduce,
+            Chat: self._chat,
+            Act: self._act,
+            Inputs: self._inputs,
+            Open: self._open,
+            Release: self._release,
+        }
+        for kind, taker in self._takers.items():
+            node.take(kind, taker)
 
     def relay(self, room_id: str) -> Relay | None:
         """That of a room, if some instance mirrors it."""
@@ -98,6 +103,9 @@ class Owners:
         if relay is None:
             return
         relay.send_mail()
+        if isinstance(tell, Moved):
+            for said in relay.late:
+                self._node.courier.send(tell.owner, said)
         if tell is not None:
             for instance in relay.readers:
                 self._node.courier.send(instance, tell)
@@ -148,14 +156,6 @@ class Owners:
         holder.take_mail(member)
 
     # What mirrors say
-
-    def _hosted(self, instance: str, room_id: str) -> HostedRoom | None:
-        """The room, if it runs here; whoever thinks so is told if it does not."""
-        hosted = self._node.host.rooms.get(room_id)
-        if hosted is None or hosted.room.closed is not None:
-            self._node.courier.send(instance, Ended(room_id))
-            return None
-        return hosted
 
     def _attach(self, instance: str, said: Attach) -> None:
         hosted = self._node.host.rooms.get(said.room)
@@ -227,16 +227,35 @@ class Owners:
         self.take_mail(hosted, holder, member, former)
         relay.send_mail()
 
-    def _player(self, instance: str, room_id: str, number: int) -> tuple[HostedRoom, AwayHolder] | None:
-        hosted, relay = self._hosted(instance, room_id), self._relays.get(room_id)
-        holder = None if relay is None else relay.holder(instance, number)
-        if hosted is None:
+    def _player(
+        self, instance: str, said: Drop | Back | Introduce | Chat | Act | Release
+    ) -> tuple[HostedRoom, AwayHolder] | None:
+        """The room and the seat that are spoken of, if they are here; whoever thinks so is told if they are not."""
+        hosted, relay = self._node.host.rooms.get(said.room), self._relays.get(said.room)
+        on_its_way = hosted is not None and hosted.room.closed is HANDED_OVER
+        if on_its_way and relay is not None and not isinstance(said, Release):
+            relay.late.append(said)
             return None
+        if hosted is None or hosted.room.closed is not None:
+            self._node.courier.send(instance, Ended(said.room))
+            return None
+        holder = None if relay is None else relay.holder(instance, said.player)
         if holder is None:
-            gone = SentAway(room_id, number, CloseCode.REPLACED, CloseCode.REPLACED.reason)
+            gone = SentAway(said.room, said.player, CloseCode.REPLACED, CloseCode.REPLACED.reason)
             self._node.courier.send(instance, gone)
             return None
         return hosted, holder
+
+    def catch_up(self, hosted: HostedRoom) -> None:
+        """The room stays here after all: what was said to it meanwhile is heard."""
+        relay = self._relays.get(hosted.room.id)
+        if relay is None:
+            return
+        late, relay.late = relay.late, []
+        for said in late:
+            holder = relay.holders.get(said.player)
+            if holder is not None:
+                self._takers[type(said)](holder.instance, said)
 
     def _leave(self, instance: str, said: Leave) -> None:
         relay = self._relays.get(said.room)
@@ -246,15 +265,15 @@ class Owners:
             relay.hosted.leave(holder)
 
     def _drop(self, instance: str, said: Drop) -> None:
-        if (found := self._player(instance, said.room, said.player)) is not None:
+        if (found := self._player(instance, said)) is not None:
             found[0].drop(found[1])
 
     def _back(self, instance: str, said: Back) -> None:
-        if (found := self._player(instance, said.room, said.player)) is not None:
+        if (found := self._player(instance, said)) is not None:
             found[0].resume(found[1])
 
     def _release(self, instance: str, said: Release) -> None:
-        found = self._player(instance, said.room, said.player)
+        found = self._player(instance, said)
         if found is None:
             self._node.refuse(instance, said.ask, Refusal(code="GAME-003"))
             return
@@ -268,15 +287,15 @@ class Owners:
         self._node.courier.send(instance, Done(said.ask))
 
     def _introduce(self, instance: str, said: Introduce) -> None:
-        if (found := self._player(instance, said.room, said.player)) is not None:
+        if (found := self._player(instance, said)) is not None:
             found[0].introduce_all(found[1])
 
     def _chat(self, instance: str, said: Chat) -> None:
-        if (found := self._player(instance, said.room, said.player)) is not None:
+        if (found := self._player(instance, said)) is not None:
             found[0].chat(found[1], said.text)
 
     def _act(self, instance: str, said: Act) -> None:
-        if (found := self._player(instance, said.room, said.player)) is None:
+        if (found := self._player(instance, said)) is None:
             return
         hosted, holder = found
         try:

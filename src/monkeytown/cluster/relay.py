@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from monkeytown.cluster.messages import Mail, SentAway, Stands, State
+from monkeytown.cluster.messages import Act, Back, Chat, Drop, Introduce, Mail, SentAway, Stands, State
 from monkeytown.identity import Identity
 from monkeytown.protocol.close import CloseCode
 from monkeytown.room.feed import Feed, Mark, Update
@@ -104,6 +104,8 @@ class Relay:
         """By instance."""
         self.holders: dict[int, AwayHolder] = {}
         """Of players who are elsewhere, by their number."""
+        self.late: list[Drop | Back | Introduce | Chat | Act] = []
+        """What was said by players elsewhere while the room is on its way to another instance."""
         self._feed = Feed(hosted.room)
         self._ready: list[tuple[Update, list[str]]] = []
         self._mail: dict[str, list[tuple[News, list[int]]]] = {}

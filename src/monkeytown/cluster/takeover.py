@@ -31,7 +31,7 @@ __all__ = ["Takeover"]
 
 log = structlog.get_logger()
 
-SILENCE = 1.2
+SILENCE = 0.9
 """Seconds without a word from an owner, which says something twice a second; then the directory is asked about its rooms."""
 
 LOOK_SECONDS = 0.1
@@ -117,6 +117,7 @@ class Takeover:
             if not self._places.sit_here(hosted, session):
                 session.homeless()
         self._mirrors.remove(mirror)
+        mirror.sayings.say_again(hosted)
         hosted.disturbed()
         return True
 
@@ -130,6 +131,7 @@ class Takeover:
             return False
         mirror.is_lost = False
         await asyncio.gather(*(self._stay(mirror, one, missed) for one in tuple(mirror.sessions.values())))
+        mirror.sayings.say_again(mirror)
         return True
 
     async def _stay(self, mirror: Mirror, session: Session, missed: bool) -> None:
