@@ -60,7 +60,13 @@ class Instance:
         folder.mkdir(parents=True, exist_ok=True)
         self._command = [*before, sys.executable, "-m", "monkeytown", "run"]
         self._command += [*map(str, games), "--port", str(self.port)]
-        given = {"secret": SECRET, "data_folder": folder, "database_url": "none", "log_level": "info", **settings}
+        given = {
+            "secret": SECRET,
+            "data_folder": folder,
+            "database_url": "none",
+            "log_level": "info",
+            **settings,
+        }
         kept = {name: value for name, value in os.environ.items() if not name.startswith("MONKEYTOWN_")}
         self._environment = kept | {f"MONKEYTOWN_{name.upper()}": str(value) for name, value in given.items()}
         self._process: subprocess.Popen[bytes] | None = None
