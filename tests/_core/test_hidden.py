@@ -218,7 +218,7 @@ def test_whatever_the_bytes_are_the_tables_can_be_used(seed: int) -> None:
     copy = Copy(twin)
     for orders in crowded(seed, 50):
         chaos.tick(orders)
-        copy.follow()
+        copy.follow(anew=True)
         assert copy.is_level
         whole = hidden.encode(twin.tables, None)
         for turn in range(100):
@@ -296,3 +296,30 @@ def test_a_supplement_says_only_what_is_new() -> None:
     assert len(hidden.encode(twin.tables, twin.tick - 1)) < len(hidden.encode(twin.tables, None))
     copy.follow()
     compare(copy)
+
+
+def test_values_do_not_seem_new_for_ever_in_a_copy_that_began_anew() -> None:
+    """When they changed is counted from where the copy began, which is another moment then."""
+    twin, copy = crates()
+    for _ in range(9):
+        twin.assign("crates", twin.ids("crates")[0], "note", f"{twin.tick}")
+        twin.assign("crates", twin.ids("crates")[0], "debts", [twin.tick, 0, 0])
+        twin.commit()
+        copy.follow()
+    copy.follow(anew=True)
+    base = twin.tick
+    twin.assign("crates", twin.ids("crates")[0], "seen", 5)
+    twin.commit()
+    copy.follow()
+    assert values.private(copy.tables, 1, base) == (False, b"")
+    assert values.changed_owners(copy.tables, base) == set()
+
+
+def test_a_row_that_takes_the_place_of_another_has_all_of_its_values() -> None:
+    twin, copy = crates()
+    twin.despawn("crates", twin.ids("crates")[0])
+    row = twin.by_name["crates"][twin.spawn("crates", owner=1, debts=[1, 2, 3], note="mine")]
+    twin.commit()
+    copy.follow()
+    copied = copy.tables[0][row.id]
+    assert (copied.note, list(copied.debts)) == ("mine", [1, 2, 3])

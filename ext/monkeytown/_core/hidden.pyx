@@ -154,7 +154,7 @@ cdef int take_number(Reader source, Column column, int lane, int32_t slot, int32
     if values.wire[slot] != <int32_t>value:
         values.wire[slot] = <int32_t>value
         values.stamp[slot] = stamp
-        column.mirror(slot, lane)
+    column.mirror(slot, lane)      # also of a row that has begun with defaults in the place of one that is gone
     if column.field.linear:
         values.step[slot] = 0
     return 0
@@ -174,8 +174,8 @@ cdef int take_content(Reader source, Column column, int32_t slot, int32_t stamp)
         if len(text) > column.field.max:
             raise WireError("a text of a supplement is too long")
     if column.sent[slot] != content:
-        column.mirror_content(slot, content)
         column.content_stamp[slot] = stamp
+    column.mirror_content(slot, content)
     return 0
 
 
