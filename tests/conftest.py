@@ -12,6 +12,7 @@ import pytest
 from monkeytown.game import Game
 from tests import browser, node
 from tests import postgres as postgresql
+from tests import redis as redises
 
 Serve = Callable[..., Awaitable[Any]]
 
@@ -52,6 +53,30 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[postgresql.Po
 async def postgres_url(postgres: postgresql.Postgres) -> str:
     """The address of a database of a test's own, with nothing in it."""
     return await postgres.database()
+
+
+@pytest.fixture(scope="session")
+def redis_program() -> Path:
+    """The path of a Redis server."""
+    program = redises.find()
+    if program is None:
+        pytest.fail(redises.HOW_TO_INSTALL)
+    return program
+
+
+@pytest.fixture(scope="session")
+def redis_server(
+    redis_program: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[redises.RedisServer]:
+    """A Redis that all tests share; nobody stops it, pauses it or changes its settings."""
+    with redises.RedisServer(tmp_path_factory.mktemp("redis"), redis_program) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_url(redis_server: redises.RedisServer) -> str:
+    """Its address. Instances that are to meet nobody else's have a `redis_prefix` of their own."""
+    return redis_server.url(database=0)
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -76,13 +77,13 @@ class Metrics:
 
     def __init__(self, text: str) -> None:
         self._samples: dict[str, float] = {}
-        buckets = []
+        buckets = Counter[float]()  # of all games together
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
                 if sample.name == LATENESS:
-                    buckets.append((float(sample.labels["le"]), sample.value))
+                    buckets[float(sample.labels["le"])] += sample.value
                 self._samples[sample.name] = self._samples.get(sample.name, 0.0) + sample.value
-        self.lateness = Lateness(buckets)
+        self.lateness = Lateness(sorted(buckets.items()))
 
     def __getitem__(self, name: str) -> float:
         """A counter or gauge; of all labels together. 0 if there is none of that name yet."""

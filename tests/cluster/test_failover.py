@@ -33,8 +33,8 @@ class Players:
         room = await client.join("square")
         self.reconnected[name] = []
         client.on("close", self.closed.append)
-        client.on("reconnecting", lambda about: self.reconnected[name].append(about))
-        client.on("reconnected", lambda about: self.reconnected[name].append(about))
+        client.on("reconnecting", self.reconnected[name].append)
+        client.on("reconnected", self.reconnected[name].append)
         return client, room
 
 
@@ -76,7 +76,8 @@ class TestAnOwnerThatDies:
         while dot(eve, "Ben").steps < before + 3:
             await steer(ben, eve, count=1)
             assert time.monotonic() - died < 8
-        assert not players.reconnected["Ben"] and not players.reconnected["Eve"]
+        assert not players.reconnected["Ben"]
+        assert not players.reconnected["Eve"]
         assert names(ben) == {"Ada", "Ben", "Eve"}
         ben.chat("still here")
         await until(lambda: eve.chat_lines and eve.chat_lines[-1]["text"] == "still here")
@@ -168,7 +169,8 @@ class TestAnInstanceThatStops:
         assert players.reconnected["Ada"][-1].recovered
         await until(lambda: dot(room, "Ben").steps == dot(ben, "Ben").steps >= 120)
         assert dot(room, "Ada").steps == 10
-        assert not players.reconnected["Ben"] and not players.closed
+        assert not players.reconnected["Ben"]
+        assert not players.closed
 
     async def test_alone_leaves_its_rooms_to_whoever_comes_next(
         self, redis_url: str, tmp_path: Path, players: Players

@@ -22,7 +22,7 @@ PATIENCE = 10.0
 async def until(true: Any, seconds: float = PATIENCE) -> None:
     """Returns once it is so."""
     async with asyncio.timeout(seconds):
-        while not true():
+        while not true():  # noqa: ASYNC110 - there is nobody who would set an event
             await asyncio.sleep(0.01)
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import pytest
+
 from monkeytown.cluster.redisbus import RedisBus
+from monkeytown.cluster.redisdial import Node
 from tests.cluster.ears import Ear, until
 from tests.redis import RedisCluster, RedisServer
 
@@ -156,6 +159,27 @@ async def test_a_channel_whose_slot_moves_is_followed(own_cluster: RedisCluster,
         await hears(other, ear, "town")
         await hears(bus, ear, "town")
         assert to.run("PUBSUB", "SHARDCHANNELS", "mt:town") == ["mt:town"]
+
+
+async def test_what_fails_while_channels_are_followed_is_tried_again(
+    own_cluster: RedisCluster, redis_bus: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bus = await redis_bus(own_cluster.url())
+    arrange = bus._arrange
+    failures = [LookupError("no such node")]
+
+    async def fail_once(owners: list[Node | None]) -> None:
+        if failures:
+            raise failures.pop()
+        await arrange(owners)
+
+    monkeypatch.setattr(bus, "_arrange", fail_once)
+    to = next(node for node in own_cluster.nodes if node is not own_cluster.owner("mt:town"))
+    own_cluster.move("mt:town", to)
+    ear = Ear()
+    bus.subscribe("town", ear)
+    await hears(bus, ear, "town")
+    assert failures == []
 
 
 async def test_what_it_listens_on_for_itself_may_move_too(own_cluster: RedisCluster, redis_bus: Open) -> None:

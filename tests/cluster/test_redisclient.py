@@ -10,9 +10,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-import redis
 from structlog.testing import capture_logs
 
+import redis
 from monkeytown.cluster import redisclient
 from monkeytown.cluster.directory import DirectoryDown, InstanceRecord, Lease
 from monkeytown.cluster.redisdirectory import RedisDirectory

@@ -25,8 +25,8 @@ from monkeytown.readers.polling import blobs
 from monkeytown.room.member import Member
 from monkeytown.room.room import Room
 from monkeytown.runtime.hosted import HostedRoom
-from monkeytown.runtime.place import Audience
 from monkeytown.runtime.limits import Limits
+from monkeytown.runtime.place import Audience
 from monkeytown.runtime.session import Session
 from monkeytown.runtime.sessions import Sessions
 from tests.readers.clients import PollClient, as_map

@@ -15,9 +15,9 @@ from monkeytown.room.member import Member
 from monkeytown.room.room import Room
 from monkeytown.runtime.host import Host
 from monkeytown.runtime.hosted import HostedRoom
-from monkeytown.runtime.place import Audience
 from monkeytown.runtime.limits import Limits
 from monkeytown.runtime.metrics import Traffic
+from monkeytown.runtime.place import Audience
 from monkeytown.runtime.sessions import Sessions
 from monkeytown.runtime.ticker import SECOND, Ticker
 

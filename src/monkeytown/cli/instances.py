@@ -6,9 +6,11 @@ Knows the settings and the visitor that asks; what it is asked for, instances do
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 
 import click
+import structlog
 
 from monkeytown.cli.settings import read_settings
 from monkeytown.cluster.directory import DirectoryDown
@@ -63,6 +65,8 @@ def _visit(do: Callable[[Visitor], Awaitable[None]]) -> None:
     if not settings.redis_url.get_secret_value():
         raise StartError("set MONKEYTOWN_REDIS_URL and MONKEYTOWN_SECRET, as the instances have them")
     settings.check()
+    # Servers log what is in their way; whoever types a command is told once, in one line.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
     async def visit() -> None:
         secret = settings.secret.get_secret_value()

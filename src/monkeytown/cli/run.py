@@ -96,9 +96,9 @@ def run(*, games: tuple[str, ...], bots: int, workers: int, reload: bool, **flag
         raise StartError("--reload is for one process: leave out --workers")
     with _company(bots, f"ws://{_reachable(settings.host)}:{settings.port}/ws", games):
         if workers > 1:
-            settings.check()
+            watched = Workers(workers, games, settings, _flags(given))
             configure(settings.log_level, settings.log_format)
-            Workers(workers, games, settings, _flags(given)).run()
+            watched.run()
         elif reload:
             _serve_and_reload(games, given)
         else:

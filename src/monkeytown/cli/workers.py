@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from types import FrameType
 
 import structlog
+from pydantic import SecretStr
 
 from monkeytown.errors import StartError
 from monkeytown.server.settings import MIN_SECRET_BYTES, Settings
@@ -26,6 +27,7 @@ __all__ = ["MAX_WORKERS", "Workers"]
 log = structlog.get_logger()
 
 MAX_WORKERS = 256
+MAX_PORT = 65535
 
 STOP_SECONDS = 28.0
 """After a worker was asked to stop, which it does within 25 seconds."""
@@ -80,7 +82,10 @@ class _Worker:
 
 
 class Workers:
-    """`count` instances of the same games. Raises `StartError`."""
+    """`count` instances of the same games. On loopback they share a secret that is made for them if there is none.
+
+    Raises `StartError`.
+    """
 
     def __init__(self, count: int, games: Sequence[str], settings: Settings, flags: Sequence[str]) -> None:
         if not settings.redis_url.get_secret_value():
@@ -89,7 +94,12 @@ class Workers:
             )
         if settings.port == 0:
             raise StartError("--workers needs a --port: all workers share it")
-        secret = settings.secret.get_secret_value() or secrets.token_urlsafe(MIN_SECRET_BYTES)
+        if settings.port + count > MAX_PORT:
+            raise StartError(f"--workers {count} needs ports up to {settings.port + count}, one for each")
+        secret = settings.secret.get_secret_value()
+        if not secret and settings.on_loopback:
+            secret = secrets.token_urlsafe(MIN_SECRET_BYTES)
+        settings.model_copy(update={"secret": SecretStr(secret)}).check()
         self._stopping = False
         self._workers = []
         for number in range(1, count + 1):

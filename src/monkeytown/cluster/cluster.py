@@ -204,11 +204,12 @@ class Cluster:
         self._changed_listing = True
 
     async def _claim(self, hosted: HostedRoom) -> None:
-        """Nobody else knows the room yet, so nobody else can have it."""
-        try:
-            await self.node.directory.claim(hosted.room.id, self.node.id, floor=hosted.room.epoch - 1)
-        except DirectoryDown:
-            return  # it is renewed as if it had been claimed
+        """Nobody else knows the room yet, so nobody else can have it.
+
+        Not a claim: that is of the next epoch, if a checkpoint of this one got there before.
+        """
+        with suppress(DirectoryDown):  # it is renewed before long
+            await self.node.directory.renew(self.node.id, [(hosted.room.id, hosted.room.epoch)])
 
     def _forgotten(self, hosted: HostedRoom) -> None:
         self._taken.pop(hosted.room.id, None)

@@ -88,6 +88,16 @@ class Handover:
 
     async def hand_over(self, hosted: HostedRoom, to: str) -> bool:
         """Hands a room over, with all who are in it. Whether the other instance has it now."""
+        sessions = [one for one in hosted.sessions.values() if isinstance(one, Session)]
+        for session in sessions:
+            session.hold()
+        try:
+            return await self._handed_over(hosted, to, sessions)
+        finally:
+            for session in sessions:
+                session.release()
+
+    async def _handed_over(self, hosted: HostedRoom, to: str, sessions: list[Session]) -> bool:
         room_id = hosted.room.id
         lease = self._leases.lease(room_id)
         saved = None if lease is None else hosted.hand_over()
@@ -96,11 +106,11 @@ class Handover:
         queue = hosted.room.inputs
         inputs = b"" if queue is None else queue.take_packed()
         holders = [(one.id, one.key) for one in hosted.sessions.values()]
-        sessions = [one for one in hosted.sessions.values() if isinstance(one, Session)]
         relay = self._owners.relay(room_id)
         if relay is not None:
             relay.send_mail()
         about = (room_id, lease.epoch, saved, inputs, holders)
+        self._leases.leaving(room_id, True)
         try:
             await self._node.ask(to, lambda ask: HandOver(ask, *about), Done, lambda done: None)
         except (Refusal, TimeoutError) as error:
@@ -120,6 +130,7 @@ class Handover:
         except DirectoryDown:
             now = lease
         if now is None or now.owner == self._node.id:
+            self._leases.leaving(hosted.room.id, False)
             hosted.go_on()
             return False
         self._leases.give_up(hosted.room.id)

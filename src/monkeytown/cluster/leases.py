@@ -38,13 +38,14 @@ MOST_HELD = 10_000
 class _Held:
     """One lease of ours."""
 
-    __slots__ = ("certain_until", "entries", "epoch")
+    __slots__ = ("certain_until", "entries", "epoch", "is_leaving")
 
     def __init__(self, epoch: int, certain_until: float) -> None:
         self.epoch = epoch
         self.certain_until = certain_until
         self.entries: list[Entry] = []
         """Of the ledger: they wait."""
+        self.is_leaving = False
 
 
 class Leases:
@@ -79,6 +80,12 @@ class Leases:
     def add(self, lease: Lease) -> None:
         """A lease that is ours from now on."""
         self._held[lease.room] = _Held(lease.epoch, self._node.now() + self._node.times.lease - MARGIN)
+
+    def leaving(self, room_id: str, is_leaving: bool) -> None:
+        """While a room is handed over, its lease may be another instance's before that instance can say so."""
+        held = self._held.get(room_id)
+        if held is not None:
+            held.is_leaving = is_leaving
 
     def give_up(self, room_id: str) -> Lease | None:
         """It is not ours any more, or need not be."""
@@ -158,6 +165,8 @@ class Leases:
             if held.entries and hosted is not None:
                 entries, held.entries = held.entries, []
                 self._keep(hosted.room, entries)
+            return
+        if held.is_leaving:
             return
         del self._held[room]
         self._node.counters["fenced"] += 1

@@ -33,6 +33,8 @@ log = structlog.get_logger()
 ANSWER_SECONDS = 2.0
 """For the answer of an instance that lives. What is asked is done between two ticks."""
 
+CLOSE_SECONDS = 0.2
+
 M = TypeVar("M")
 R = TypeVar("R")
 
@@ -155,9 +157,11 @@ class Node:
         self.courier.send(to, messages.Refused(ask, refusal.code, refusal.message))
 
     async def close(self) -> None:
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        while self._tasks:
+            # More than once: in Python 3.11 `wait_for`, which libraries use, may swallow a cancellation.
+            for task in tuple(self._tasks):
+                task.cancel()
+            await asyncio.wait(self._tasks, timeout=CLOSE_SECONDS)
 
     def _receive(self, sender: str, message: Message) -> None:
         if not self.host.attentive():

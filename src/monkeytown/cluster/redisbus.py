@@ -214,7 +214,11 @@ class RedisBus:
                 async with asyncio.timeout(LOOK_ANYWAY_SECONDS):
                     await self._outdated.wait()
             self._outdated.clear()
-            await self._look()
+            try:
+                await self._look()
+            except Exception:  # whatever it was, the next look may do better
+                log.exception("the nodes of a cluster could not be arranged", place=self._dial.place)
+                self._outdated.set()
             if self.trouble:
                 self._outdated.set()
             await asyncio.sleep(LOOK_AGAIN_SECONDS * random.uniform(0.5, 1))

@@ -168,9 +168,18 @@ class Takeover:
     def lost(self, hosted: HostedRoom) -> None:
         """Another instance has the room: it stops here, and those who play here go on there."""
         sessions = [one for one in hosted.sessions.values() if isinstance(one, Session)]
+        for session in sessions:
+            session.hold()
         self._owners.forget(hosted, None)
         hosted.let_go()
-        self._node.run(self._go_along(hosted.room.id, sessions))
+        self._node.run(self._gone_along(hosted.room.id, sessions))
+
+    async def _gone_along(self, room_id: str, sessions: Iterable[Session]) -> None:
+        try:
+            await self._go_along(room_id, sessions)
+        finally:
+            for session in sessions:
+                session.release()
 
     async def _go_along(self, room_id: str, sessions: Iterable[Session]) -> None:
         try:

@@ -21,9 +21,8 @@ from monkeytown.room.inputs import hand_over, queue_for, record
 from monkeytown.room.keeping import Keeping
 from monkeytown.room.mail import News
 from monkeytown.room.member import Member
-from monkeytown.room.publications import Publications
-from monkeytown.room.readable import ReadableRoom
 from monkeytown.room.reading import Reader
+from monkeytown.room.ruled import RuledRoom
 from monkeytown.room.rules import Rules
 from monkeytown.room.seating import Seating
 from monkeytown.room.setup import AS_EVER, Setup
@@ -33,7 +32,7 @@ from monkeytown.schema import Schema
 __all__ = ["Room"]
 
 
-class Room(ReadableRoom):
+class Room(RuledRoom):
     """One room of a game. Its first version is committed once `on_create` has run.
 
     One that was put away (`saved`) goes on in the tick and epoch where it was, with its members if they were put away as
@@ -107,23 +106,6 @@ class Room(ReadableRoom):
     def game(self) -> Game:
         """The rules' own object."""
         return self._rules.game
-
-    @property
-    def is_readable(self) -> bool:
-        return self._rules.failed is None
-
-    @property
-    def altered(self) -> set[Member]:
-        """Of whom something is different that is known of members elsewhere: for whoever mirrors the room, who clears it."""
-        return self._stage.altered
-
-    @property
-    def seat_seconds(self) -> float | None:
-        return self._rules.game.seat_seconds
-
-    @property
-    def max_players(self) -> int:
-        return self._rules.game.max_players
 
     # Players
 
@@ -223,22 +205,6 @@ class Room(ReadableRoom):
         except Refusal as refusal:
             self._stage.refuse(member, refusal)
         self._settle()
-
-    def refuse(self, player_id: str, refusal: Refusal) -> None:
-        """A player is told that what it asked for is not granted."""
-        if (member := self.members.get(player_id)) is not None:
-            self._stage.refuse(member, refusal)
-
-    @property
-    def publications(self) -> Publications:
-        """What the rules say beyond the room, and what it listens to."""
-        return self._stage.publications
-
-    def hear(self, topic: str, event: str, data: object) -> None:
-        """Another room has published something."""
-        if self.closed is None:
-            self._rules.call("on_published", topic, event, data)
-            self._settle()
 
     def _remove(self, member: Member) -> None:
         self._seating.unseat(member)

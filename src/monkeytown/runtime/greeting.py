@@ -45,7 +45,8 @@ class Greeting:
 
     def hold(self) -> None:
         """What comes from the client waits, until `release`."""
-        self._waiting = []
+        if self._waiting is None:
+            self._waiting = []
 
     def release(self, session: Session) -> None:
         """Whatever waited has its turn."""

@@ -6,22 +6,22 @@ audiences that there is something new.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from monkeytown._core.timing import ENCODE, EVENTS, SEND, Stopwatch
-from monkeytown.errors import HookError, Refusal
+from monkeytown.errors import Refusal
 from monkeytown.protocol.close import CloseCode
 from monkeytown.room.member import Member
 from monkeytown.room.publications import Publication
 from monkeytown.room.room import Room
+from monkeytown.runtime.clockwork import Clockwork
+from monkeytown.runtime.kept import KeptRoom
 from monkeytown.runtime.listing import Listing
-from monkeytown.runtime.place import Holder, Place
+from monkeytown.runtime.place import Holder
 from monkeytown.runtime.seats import Seats
-from monkeytown.runtime.ticker import Beat
 
 if TYPE_CHECKING:
     from monkeytown.runtime.host import Host
@@ -33,11 +33,8 @@ log = structlog.get_logger()
 # Slower rooms do not let events wait for the next tick.
 PROMPT_RATE = 20
 
-BROUGHT_BACK = ""
-"""Has reserved the seats of those who were in a room when it was put away. Nobody's id is empty."""
 
-
-class HostedRoom(Place):
+class HostedRoom(KeptRoom):
     """One room in time, with those who sit in it."""
 
     def __init__(self, host: Host, room: Room, stopwatch: Stopwatch, listing: Listing) -> None:
@@ -52,9 +49,7 @@ class HostedRoom(Place):
         self._stopwatch = stopwatch
         self._untold: set[Member] = set()
         """For whom there was something private in a step that nothing was made ready after."""
-        self._beat: Beat | None = None
-        self._advanced = host.now()
-        self._timer: asyncio.TimerHandle | None = None
+        self._clockwork = Clockwork(host, room)
         self._topics: set[str] = set()
         """What it listens to."""
         self._ended = False
@@ -69,6 +64,10 @@ class HostedRoom(Place):
     @property
     def room(self) -> Room:
         return self._room
+
+    @property
+    def _hosted(self) -> HostedRoom:
+        return self
 
     @property
     def is_full(self) -> bool:
@@ -160,8 +159,8 @@ class HostedRoom(Place):
         self.disturbed()
 
     def note_documents(self) -> None:
-        """What the rules have changed in their players' documents is kept."""
-        if self.room.closed is None:
+        """What the rules have changed in their players' documents is kept, if the room goes on here."""
+        if self.room.closed is None and not self._ended and not self.in_doubt:
             self.room.keeping.documents()
             self._settle()
 
@@ -170,67 +169,6 @@ class HostedRoom(Place):
         self.advance()
         self._room.hear(publication.topic, *publication.content)
         self.disturbed()
-
-    # Put away
-
-    def await_players(self, players: Collection[str], until: float) -> None:
-        """The room was brought back: these have their seats until then, and it stays open as long."""
-        self.seats.reserve(BROUGHT_BACK, players, until)
-        self.empty_since = until
-
-    def awaits(self, player_id: str) -> bool:
-        """Whether the player was here when the room was put away, and has not come back yet."""
-        return self.seats.waits_for(player_id, BROUGHT_BACK)
-
-    def checkpoint(self) -> bytes | None:
-        """The room as it is, to be brought back should the server end without a word; None if it has ended, or ends now."""
-        return self._checkpoint(self._room.checkpoint)
-
-    def checkpoint_with_members(self) -> bytes | None:
-        """The same with all who are in it, who then need not come anew."""
-        return self._checkpoint(lambda: self._room.checkpoint(members=True))
-
-    def put_away(self) -> bytes | None:
-        """The room stops here, to be brought back later; None if it has ended."""
-        self.advance()
-        self.disturbed()
-        saved = self._checkpoint(self.room.put_away)
-        if saved is not None:
-            self._ended = True
-            self._stop()
-            self._host.forget(self)
-            self._host.keep(self.room, self.room.keeping.ledger.take())
-        return saved
-
-    def hand_over(self) -> bytes | None:
-        """The room stops, to go on elsewhere with all who are in it; None if it has ended, or ends now."""
-        self.advance()
-        self.disturbed()
-        saved = self._checkpoint(self._room.hand_over)
-        if saved is not None:
-            self._stop()
-        return saved
-
-    def go_on(self) -> None:
-        """Nobody has taken it: it goes on here."""
-        self._room.revive()
-        self._start()
-
-    def let_go(self) -> None:
-        """It goes on elsewhere. Its sessions are seen to by whoever calls this."""
-        self._ended = True
-        self._stop()
-        self.sessions.clear()
-        self._host.forget(self)
-
-    def _checkpoint(self, make: Callable[[], bytes]) -> bytes | None:
-        if self._ended:
-            return None
-        try:
-            return make()
-        except HookError:
-            self._settle()
-            return None
 
     # Time
 
@@ -302,10 +240,8 @@ class HostedRoom(Place):
             return  # whether the room is still ours is not known
         if self.room.tick_rate or self._ended:
             return
-        now = self._host.now()
         self._host.ticker.course.start()
-        self.room.advance(now - self._advanced)
-        self._advanced = now
+        self._clockwork.advance()
 
     def disturbed(self) -> None:
         """Something happened outside of a tick. A room without ticks shows it at once."""
@@ -317,7 +253,7 @@ class HostedRoom(Place):
             self.prepare()
             self.send()
             self._stopwatch.finish()
-            self._set_timer()
+            self._clockwork.set_timer(self._fire)
             return
         notified = self._settle()
         if self.room.tick_rate < PROMPT_RATE:
@@ -326,18 +262,9 @@ class HostedRoom(Place):
 
     def _fire(self) -> None:
         """A timer of a room without ticks is due."""
-        self._timer = None
         if not self._ended:
             self.advance()
             self.disturbed()
-
-    def _set_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        due = self.room.next_timer
-        if due is not None and not self._ended:
-            self._timer = self._host.call_later(due, self._fire)
 
     # What the rules did
 
@@ -395,22 +322,15 @@ class HostedRoom(Place):
     def _start(self) -> None:
         """From now on time passes."""
         if self._room.tick_rate:
-            calls = (self.prepare, self.send)
-            self._beat = self._host.ticker.add(self._room.tick_rate, self.step, calls, self._stopwatch)
-            self._beat.too_long = self._too_long
+            self._clockwork.tick(self.step, (self.prepare, self.send), self._stopwatch, self._too_long)
         else:
-            self._advanced = self._host.now()
-            self._set_timer()
+            self._clockwork.wind(self._fire)
 
     def _stop(self) -> None:
         """Time stands still."""
         self._host.topics.follow(self, set(), self._topics)
         self._topics = set()
-        if self._beat is not None:
-            self._host.ticker.remove(self._beat)
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._clockwork.stop()
 
     def _end(self) -> None:
         self._ended = True

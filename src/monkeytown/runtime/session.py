@@ -6,24 +6,21 @@ Knows links, rooms and what the client must not miss; does not know sockets or f
 
 from __future__ import annotations
 
-import secrets
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from monkeytown.errors import ERROR_CODES, Refusal
+from monkeytown.errors import Refusal
 from monkeytown.identity import Identity
 from monkeytown.position import Position
 from monkeytown.protocol.close import CloseCode, may_return
 from monkeytown.protocol.messages import Hello, Resume
-from monkeytown.room.mail import News, packed
 from monkeytown.room.member import Member
 from monkeytown.runtime.elsewhere import Seat
 from monkeytown.runtime.greeting import TURNED_AWAY, Greeting
 from monkeytown.runtime.link import Link
-from monkeytown.runtime.outbox import Outbox
-from monkeytown.runtime.record import SessionRecord
 from monkeytown.runtime.requests import Requests
 from monkeytown.runtime.secret import ResumeSecret
+from monkeytown.runtime.speaker import SERVER
+from monkeytown.runtime.traveller import Traveller, kind_of_view
 
 if TYPE_CHECKING:
     from monkeytown.runtime.place import Place
@@ -32,23 +29,11 @@ if TYPE_CHECKING:
 __all__ = ["SERVER", "Session"]
 
 
-def _server() -> str:
-    try:
-        return f"monkeytown/{version('monkeytown')}"
-    except PackageNotFoundError:
-        return "monkeytown"
-
-
-SERVER = _server()
-"""What `welcome` calls this program."""
-
-
-class Session:
+class Session(Traveller):
     """One player. `receive` takes its messages; the room's host hands it what the room says."""
 
     def __init__(self, sessions: Sessions, link: Link | None, key: str | None = None) -> None:
-        self.key = key or secrets.token_urlsafe(16)
-        """Names the session: 128 bits that nobody can guess."""
+        super().__init__(sessions, link, key)
         self.id = self.key
         """The player's id: one that a token stands for, or nobody's but this session's."""
         self.name: str | None = None
@@ -60,10 +45,7 @@ class Session:
         self.address = "" if link is None else link.address
         """Where its client is, or was last."""
         self.secret = ResumeSecret(self.key)
-        self._sessions = sessions
-        self._link = link
         self._requests = Requests(sessions)
-        self._outbox = Outbox()
         self._welcomed: float | None = None
         """When its link was last welcomed."""
         self._lost = 0.0
@@ -74,6 +56,10 @@ class Session:
         self._described: tuple[bool, float] | None = None
         """What kind of view its client was last told of."""
         self._greeting = Greeting(sessions)
+
+    @property
+    def _session(self) -> Session:
+        return self
 
     @property
     def is_open(self) -> bool:
@@ -142,7 +128,7 @@ class Session:
         self._requests.joined(hosted.room.tick_rate)
         if self._welcomed is None:
             self.welcome(member.player.name)
-        self._describe(link, hosted, member)
+        self.describe(link, hosted, member)
         self.take_mail(member)
         link.enter(hosted, member)
         link.flush()
@@ -190,7 +176,7 @@ class Session:
             gameId=None if hosted is None else hosted.room.id,
         )
         if hosted is not None and member is not None and position is None:
-            self._describe(link, hosted, member)
+            self.describe(link, hosted, member)
         for number, news in missed or ():
             self._send(number, news)
             link.flush()  # what may be missed is as much as may wait
@@ -200,70 +186,6 @@ class Session:
             link.enter(hosted, member, position)
             link.flush()
             hosted.resume(self)
-
-    def rehouse(self, hosted: Place, member: Member) -> None:
-        """Its room goes on elsewhere, or from another moment: its client is shown that, and notices nothing else."""
-        link = self._link
-        if link is not None:
-            link.leave()
-        self.hosted = hosted
-        if link is not None:
-            if self._described != _kind_of_view(member):
-                self._describe(link, hosted, member)
-            link.enter(hosted, member)
-            link.flush()
-        self._sessions.changed(self)
-
-    def homeless(self) -> None:
-        """Its room is no more, and nobody knows what became of it."""
-        if self._link is None:
-            self.hosted = None
-            self._finish()
-            return
-        self._link.leave()
-        self.hosted = None
-        self.error("GAME-006")
-        self.end(CloseCode.ROOM_CLOSED)
-
-    def move_away(self) -> Link | None:
-        """It goes on at another instance. Its link, which is to be closed with a code that says come back."""
-        link, self._link = self._link, None
-        self._ended = True
-        if link is not None and self.hosted is not None:
-            link.leave()
-        self._sessions.forget(self, moved=True)
-        return link
-
-    def lose_track(self) -> None:
-        """It may have missed something that nobody can tell it any more: whoever comes back is told so."""
-        self._outbox.skip()
-
-    def record(self) -> SessionRecord:
-        """What another instance needs to go on with it."""
-        return SessionRecord(
-            key=self.key,
-            secrets=self.secret.both,
-            id=self.id,
-            name=self.name,
-            identity=self.identity,
-            room="" if self.hosted is None else self.hosted.room.id,
-            received=self._requests.received,
-            number=self._outbox.last,
-            news=self._outbox.kept,
-            described=self._described,
-        )
-
-    @classmethod
-    def recorded(cls, sessions: Sessions, record: SessionRecord) -> Session:
-        """One that goes on from what was recorded of it, without a connection so far."""
-        session = cls(sessions, None, record.key)
-        session.secret = ResumeSecret(record.key, *record.secrets)
-        session.id, session.name, session.identity = record.id, record.name, record.identity
-        session._requests.received = record.received
-        session._outbox.restore(record.number, record.news)
-        session._described = record.described
-        session._welcomed, session._lost = sessions.now(), sessions.now()
-        return session
 
     def _move_to(self, link: Link) -> None:
         """From now on this link is its own. The one before gets the session that the new one had begun with, and ends."""
@@ -285,7 +207,7 @@ class Session:
         hosted = self.hosted
         if hosted is None or resume.game_id != hosted.room.id or resume.epoch is None or resume.tick is None:
             return None
-        if self._described != _kind_of_view(member):
+        if self._described != kind_of_view(member):
             return None
         position = Position(resume.epoch, resume.tick)
         return position if hosted.room.decide(position, member).is_delta else None
@@ -399,26 +321,10 @@ class Session:
         self.say("welcome", who | about)
         self._sessions.changed(self, urgent=True)
 
-    def _describe(self, link: Link, hosted: Place, member: Member) -> None:
-        self._described = _kind_of_view(member)
+    def describe(self, link: Link, hosted: Place, member: Member) -> None:
+        self._described = kind_of_view(member)
         if not link.codec.is_text:
             link.send(hosted.schema(member))
-
-    def describe_anew(self, hosted: Place, member: Member) -> None:
-        """The player sees the room in another way: it is described, and then shown, as if they had joined again."""
-        link = self._link
-        if link is None:
-            return
-        link.leave()
-        self._describe(link, hosted, member)
-        link.flush()  # what is queued goes out behind the next state, which is of the new kind already
-        link.enter(hosted, member)
-
-    def error(self, code: str, message: str | None = None) -> None:
-        """A numbered `error`."""
-        self._sessions.host.metrics.errors[code] += 1
-        self._tell(News("error", packed({"code": code, "message": message or ERROR_CODES[code]})))
-        self.flush()
 
     def complain(self, code: str) -> None:
         """The same for what a client can cause many times a second: told once in a while."""
@@ -427,41 +333,12 @@ class Session:
         else:
             self._sessions.host.metrics.errors[code] += 1
 
-    def take_mail(self, member: Member) -> None:
-        """What the room has for this player goes on its way."""
-        self.prune()
-        for news in member.take_mail():
-            self._tell(news)
-
-    def tell(self, news: News) -> None:
-        """Something that does not come from its room."""
-        self._tell(news)
-        self.flush()
-
-    def prune(self) -> None:
-        """What the client has read need not be kept any longer."""
-        if self._link is not None:
-            self._outbox.acknowledge(self._link.acked_number)
-
-    def flush(self) -> None:
-        if self._link is not None:
-            self._link.flush()
-
-    def say(self, kind: str, payload: object) -> None:
-        """A message that it does not matter to miss."""
-        if self._link is not None:
-            self._link.send(self._link.codec.encode(kind, payload))
-
-    def _tell(self, news: News) -> None:
-        self._send(self._outbox.append(news), news)
-        self._sessions.changed(self)
-
-    def _send(self, number: int, news: News) -> None:
+    def describe_anew(self, hosted: Place, member: Member) -> None:
+        """The player sees the room in another way: it is described, and then shown, as if they had joined again."""
         link = self._link
-        if link is not None:
-            link.send_numbered(link.codec.encode(news.type, news.payload, number), number)
-
-
-def _kind_of_view(member: Member) -> tuple[bool, float]:
-    """Two views of one kind are described alike, and one goes on where the other was."""
-    return member.sight is not None and member.view is member.sight, member.delay
+        if link is None:
+            return
+        link.leave()
+        self.describe(link, hosted, member)
+        link.flush()  # what is queued goes out behind the next state, which is of the new kind already
+        link.enter(hosted, member)

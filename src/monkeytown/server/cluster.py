@@ -30,9 +30,9 @@ def directory_of(settings: Settings) -> Directory:
     return RedisDirectory(url, prefix=settings.redis_prefix, lease_seconds=settings.lease_seconds)
 
 
-def bus_of(settings: Settings) -> Bus:
+def bus_of(settings: Settings, id: str = "") -> Bus:
     """The way from one instance to another, through Redis."""
-    return RedisBus(settings.redis_url.get_secret_value(), prefix=settings.redis_prefix)
+    return RedisBus(settings.redis_url.get_secret_value(), prefix=settings.redis_prefix, name=id)
 
 
 def cluster_of(settings: Settings, host: Host, sessions: Sessions, front: Front) -> Cluster | None:
@@ -49,11 +49,11 @@ def cluster_of(settings: Settings, host: Host, sessions: Sessions, front: Front)
     node = Node(
         id=id,
         name=settings.instance_name or f"{socket.gethostname()}:{settings.port}",
-        url=settings.public_url,
+        url="",
         host=host,
         sessions=sessions,
         directory=directory_of(settings),
-        bus=bus_of(settings),
+        bus=bus_of(settings, id),
         secret=settings.secret.get_secret_value(),
         times=times,
     )

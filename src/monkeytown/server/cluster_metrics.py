@@ -98,6 +98,6 @@ class ClusterCollector(Collector):
         refused = CounterMetricFamily(
             "monkeytown_bus_refused", "Messages on the bus that were refused.", labels=("reason",)
         )
-        for reason, count in (node.courier.refused + node.envelopes.refused).items():
+        for reason, count in node.courier.refused.items():
             refused.add_metric((reason,), count)
         yield refused

@@ -44,22 +44,15 @@ class Instance:
     """The parts of a server but for HTTP, joined. To be made in the event loop that they will run in."""
 
     def __init__(self, games: Sequence[type[Game]], settings: Settings, archive: Archive) -> None:
-        metrics = Metrics()
         self.archive = archive
 
         def audiences(room: Room) -> list[Audience]:
             players: Audience = self.front.audience(room)
             return [players, self.recordings.record(room)] if self.host.games[room.name].record else [players]
 
-        waker = make_waker(asyncio.get_running_loop())
         self.host = Host(
             games,
-            Ticker(
-                waker,
-                metrics=metrics,
-                shedding=Shedding(settings.max_stride),
-                longest=settings.longest_tick_seconds,
-            ),
+            _ticker(settings),
             make_audiences=audiences,
             keep=archive.keep,
             max_players=settings.max_players or None,
@@ -92,17 +85,7 @@ class Instance:
         self.polls = Polls(self.sessions, settings, addresses=addresses)
         self.events = _socketio_front(self.sessions, settings, addresses)
         self.recordings = recordings(settings, archive, self._is_private)
-        sweeps = [
-            self.front.sweep,
-            self.polls.sweep,
-            self.sessions.sweep,
-            self.host.sweep,
-            self.recordings.sweep,
-        ]
-        if self.events is not None:
-            sweeps.append(self.events.sweep)
-        shortest = min(settings.first_message_seconds, settings.silence_seconds, settings.stalled_seconds)
-        self._sweeper = Sweeper(min(1.0, shortest / 4), sweeps)
+        self._sweeper = self._make_sweeper(settings)
         self.health = Health(lambda: archive.trouble)
         self.cluster = cluster_of(settings, self.host, self.sessions, self.front)
         """The other instances, if there are any."""
@@ -120,6 +103,19 @@ class Instance:
     def _is_private(self, room: Room) -> bool:
         hosted = self.host.rooms.get(room.id)
         return hosted is not None and hosted.listing.setup.private
+
+    def _make_sweeper(self, settings: Settings) -> Sweeper:
+        sweeps = [
+            self.front.sweep,
+            self.polls.sweep,
+            self.sessions.sweep,
+            self.host.sweep,
+            self.recordings.sweep,
+        ]
+        if self.events is not None:
+            sweeps.append(self.events.sweep)
+        shortest = min(settings.first_message_seconds, settings.silence_seconds, settings.stalled_seconds)
+        return Sweeper(min(1.0, shortest / 4), sweeps)
 
     async def connect(self) -> None:
         """Meets the other instances. Raises `StartError`."""
@@ -155,6 +151,16 @@ class Instance:
         await self.kept.close()
         await self.recordings.close()
         await self.archive.close()
+
+
+def _ticker(settings: Settings) -> Ticker:
+    """Which also counts what there is to count."""
+    return Ticker(
+        make_waker(asyncio.get_running_loop()),
+        metrics=Metrics(),
+        shedding=Shedding(settings.max_stride),
+        longest=settings.longest_tick_seconds,
+    )
 
 
 def _tokens(settings: Settings) -> Tokens:

@@ -105,9 +105,6 @@ class Settings(BaseSettings, Limits):
         le=65535,
         description="A port beside, this process's alone where several share one; 0: none. --workers gives each one.",
     )
-    public_url: str = Field(
-        default="", description="Where clients can reach this instance and no other; empty: nowhere."
-    )
     lease_seconds: float = Field(
         default=2.0,
         ge=1,
