@@ -133,6 +133,8 @@ cdef class Area:
             if cell == cells.cell_of[slot]:
                 if rows.dirty[slot] and table.changed_tick == tick:
                     self.touch(cell, tick)
+                    if table.changed_before == tick:     # a copy that skipped ticks: its residuals are not known
+                        self.before[cell] = tick
                 continue
             if cells.cell_of[slot] >= 0:
                 self.depart(cells, slot, tick)
@@ -150,6 +152,16 @@ cdef class Area:
     cdef int depart(self, Cells cells, int32_t slot, int64_t tick) except -1:
         self.touch(cells.cell_of[slot], tick)
         return cells.depart(slot, tick)
+
+    def restart(self):
+        """The tables begin another history, as those of a copy do with a snapshot: nothing of the one before is of use."""
+        cdef Cells cells
+        for cells in self.inside:
+            cells.forget()
+        memset(self.changed, 0, self.cells * sizeof(int64_t))
+        memset(self.before, 0, self.cells * sizeof(int64_t))
+        memset(self.made, 0, self.cells * RECENT * sizeof(int64_t))
+        self.tick = self.moving_tick = 0
 
     def follow(self, int64_t tick):
         """Takes in the commit of `tick`; what was encoded before it is gone."""

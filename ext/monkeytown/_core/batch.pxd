@@ -10,6 +10,8 @@ cdef class Seat:
     cdef public uint32_t input
     cdef public int64_t seen_tick
     cdef public Row entity
+    cdef uint32_t noted            # `input`, as it was when somebody last looked whether it has changed
+    cdef int64_t noted_at          # by what they count; 0: nobody has looked
 
 
 cdef class Seats:

@@ -14,6 +14,8 @@ from monkeytown._core.fields cimport BOOL, Field, INTEGER, REAL
 from monkeytown._core.inputs cimport Entry
 from monkeytown._core.rows cimport grown
 from monkeytown._core.state cimport Table
+from monkeytown._core.wire cimport Reader, Writer
+from monkeytown.errors import WireError
 
 cdef enum:
     FEWEST = 64
@@ -45,6 +47,7 @@ cdef class Seats:
         cdef Py_ssize_t at = self.place(seat.number), count = PyList_GET_SIZE(self.taken), capacity
         if at < count and self.numbers[at] == seat.number:
             self.taken[at] = seat
+            seat.noted_at = 0
             return
         if count == self.capacity:
             capacity = max(<Py_ssize_t>FEWEST, 2 * count)
@@ -53,6 +56,7 @@ cdef class Seats:
         self.taken.insert(at, seat)
         memmove(self.numbers + at + 1, self.numbers + at, (count - at) * sizeof(int32_t))
         self.numbers[at] = seat.number
+        seat.noted_at = 0
 
     def remove(self, Seat seat not None):
         cdef Py_ssize_t at = self.place(seat.number), count = PyList_GET_SIZE(self.taken)
@@ -77,6 +81,58 @@ cdef class Seats:
         if at < PyList_GET_SIZE(self.taken) and self.numbers[at] == number:
             return <Seat>PyList_GET_ITEM(self.taken, at)
         return None
+
+    def get(self, int32_t number):
+        """The seat of a number; None if there is none."""
+        return self.find(number)
+
+    def note(self, int64_t now) -> bool:
+        """Finds out who has another newest input than when this was last called; of them that is known since `now` (from 1).
+        Returns whether there are any; whoever was added since is one."""
+        cdef Py_ssize_t i
+        cdef Seat seat
+        cdef bint found = False
+        for i in range(PyList_GET_SIZE(self.taken)):
+            seat = <Seat>PyList_GET_ITEM(self.taken, i)
+            if seat.input != seat.noted or not seat.noted_at:
+                seat.noted, seat.noted_at = seat.input, now
+                found = True
+        return found
+
+    def noted(self, int64_t since) -> bytes:
+        """The newest inputs that are known since later than `since`, for `learn` of other seats; empty if there are none.
+
+        How much further each number is than the one before, and the input: varints.
+        """
+        cdef Py_ssize_t i
+        cdef int32_t last = -1
+        cdef Seat seat
+        cdef Writer out = Writer()
+        for i in range(PyList_GET_SIZE(self.taken)):
+            seat = <Seat>PyList_GET_ITEM(self.taken, i)
+            if seat.noted_at > since:
+                out.put_varint(seat.number - last)
+                out.put_varint(seat.noted)
+                last = seat.number
+        return out.getvalue()
+
+    def learn(self, bytes data not None) -> None:
+        """Takes over what `noted` gave of other seats, also of numbers that have none yet. WireError for anything else."""
+        cdef Reader source = Reader(data)
+        cdef int64_t number = -1
+        cdef uint32_t gap, newest
+        cdef Seat seat
+        while source.left():
+            source.take_varint(&gap)
+            source.take_varint(&newest)
+            number += gap
+            if not gap or number >= <int64_t>1 << 31:
+                raise WireError("the newest inputs are not in order")
+            seat = self.find(<int32_t>number)
+            if seat is None:
+                seat = Seat(<int32_t>number)
+                self.add(seat)
+            seat.input = newest
 
     def drain(self, Queue queue not None, absent=()):
         """All that wait, in order, as a Batch; the queue is then empty.

@@ -18,6 +18,7 @@ cdef class Cells:
     cdef int number              # of the table on the wire
     cdef Column x
     cdef Column y
+    cdef int32_t count           # of cells
     cdef int32_t allocated
     cdef int32_t *cell_of        # by slot; -1: nobody is there
     cdef uint32_t *ids           # by slot: who was there when its cell was found
@@ -32,6 +33,7 @@ cdef class Cells:
     cdef int64_t origin          # of the table's stamps, when `arrived` was last right
 
     cdef int grow(self) except -1
+    cdef int forget(self) noexcept
     cdef int depart(self, int32_t slot, int64_t tick) except -1
     cdef int sort(self, int32_t cells) noexcept
     cdef int32_t at(self, int32_t slot) noexcept

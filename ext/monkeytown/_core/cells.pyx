@@ -30,7 +30,7 @@ cdef class Cells:
 
     def __cinit__(self, int number, Table table not None, str x not None, str y not None, int32_t cells):
         cdef int32_t cell
-        self.number, self.table = number, table
+        self.number, self.table, self.count = number, table, cells
         self.x, self.y = table.column(x), table.column(y)
         for column in (self.x, self.y):
             if (<Column>column).field.storage == OBJECT or (<Column>column).count != 1:
@@ -75,6 +75,19 @@ cdef class Cells:
 
     cdef double y_at(self, int32_t slot) noexcept:
         return real(self.y, slot)
+
+    cdef int forget(self) noexcept:
+        """Nobody is anywhere, nor has been."""
+        cdef int32_t slot, cell
+        for slot in range(self.allocated):
+            self.cell_of[slot] = -1
+            self.arrived[slot] = 0
+        for cell in range(self.count):
+            self.last[cell] = -1
+        memset(self.starts, 0, (self.count + 1) * sizeof(int32_t))
+        self.departed = 0
+        self.origin, self.forgotten = self.table.origin, self.table.forgotten
+        return 0
 
     cdef int depart(self, int32_t slot, int64_t tick) except -1:
         """The row in a slot leaves its cell, which is remembered for a while."""

@@ -2,6 +2,7 @@ from libc.errno cimport EAGAIN, EINTR, ENOBUFS
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 
+from monkeytown._core.batch cimport Seat
 from monkeytown._core.frames cimport FrameReader
 from monkeytown._core.inputs cimport Queue
 from monkeytown._core.sight cimport Look, Sight
@@ -49,6 +50,7 @@ cdef struct Client:
     # The window of unacknowledged ticks.
     unsigned char acknowledges      # an `ack` named this epoch
     unsigned char outstanding
+    unsigned char relayed           # what the rules have seen is said by `relayed_input`
     int channel                     # readers of one channel may share a frame
     uint32_t epoch
     uint64_t tick
@@ -67,6 +69,7 @@ cdef struct Client:
     uint64_t acked_tick
     Py_ssize_t partial              # in this tick: bytes that a send took before the transport must write the rest
     # What else concerns this client only.
+    const uint32_t* relayed_input   # of its seat, which the connection keeps alive
     const unsigned char* private_body
     unsigned char* pending          # whole frames in order, waiting for the next send
     Py_ssize_t pending_capacity
@@ -80,6 +83,7 @@ cdef class Connection(FrameReader):
     cdef object _transport
     cdef bytes _private
     cdef Sight _sight
+    cdef Seat _relayed_seat
     cdef Queue _inputs
     cdef int _player_number
     cdef Py_ssize_t _pending_limit

@@ -16,6 +16,7 @@ from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memset
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
+from monkeytown._core.batch cimport Seat
 from monkeytown._core.frames cimport BINARY, MAX_SERVER_HEADER, TEXT, FrameReader, ReadBuffer, write_header
 from monkeytown._core.inputs cimport MALFORMED, OTHER_SCHEMA, Queue
 from monkeytown._core.sight cimport Sight
@@ -296,9 +297,22 @@ cdef class Connection(FrameReader):
         """
         self._inputs = inputs
         self._player_number = player_number
+        self.client.relayed = False
+        self._relayed_seat = None
         self.client.received_input = self.client.seen_input = seen
         self.client.told_input = 0
         fill(&self._input_bucket, rate, burst)
+
+    def relay(self, Seat seat not None) -> None:
+        """The rules run on another instance: the newest input that they have seen is the seat's, whatever was sent on to them.
+
+        Until `set_inputs` is called again; the client is told anew.
+        """
+        self._relayed_seat = seat
+        self.client.relayed_input = &seat.input
+        self.client.relayed = True
+        self.client.seen_input = seat.input
+        self.client.told_input = 0
 
     cdef int _received(self, Py_ssize_t length) except -1:
         self.last_received = monotonic()
@@ -327,8 +341,7 @@ cdef class Connection(FrameReader):
             if verdict < 0:
                 self.input_refused(verdict)
             else:
-                if not self._inputs.relayed:
-                    client.received_input = self._inputs.pushed_number
+                client.received_input = self._inputs.pushed_number
                 if client.acknowledges:
                     acknowledge(client, <uint64_t> self._inputs.pushed_acknowledged, self.last_received)
         return 0

@@ -137,6 +137,15 @@ cdef class TableWriter(SectionWriter):
 cdef TableWriter encoder = TableWriter()
 
 
+def is_settled(tuple tables not None):
+    """Whether no row has come or gone since the newest commit, so that there is something to encode."""
+    cdef Table table
+    for table in tables:
+        if table.entered or table.departed:
+            return False
+    return True
+
+
 def snapshot(tuple tables not None, uint32_t epoch, int64_t tick):
     """The whole state at `tick`, the newest commit of all tables, as a `game_state` message."""
     return encoder.frame(tables, epoch, 0, tick, True)

@@ -152,7 +152,7 @@ cdef class Group:
     def due(self, uint64_t tick, double now) -> list:
         """Sorts the clients that may be sent to into cohorts: the list of (position or None, channel), by cohort.
 
-        To be called right after the room's step: what was received by now, the rules have seen.
+        To be called right after the room's step: what was received by now, the rules have seen, if they run here.
         """
         cdef Py_ssize_t i, count
         cdef Client* client
@@ -178,7 +178,7 @@ cdef class Group:
                 continue
             client.cohort = NOBODY
             client.private_length = -1
-            client.seen_input = client.received_input
+            client.seen_input = client.relayed_input[0] if client.relayed else client.received_input
             if past_window(client, tick):
                 if client.behind_since == 0:
                     client.behind_since = now

@@ -1,74 +1,86 @@
 """What state frames do not say of tables: whose rows are, and what only their owners see. For copies of a room that serve readers.
 
 A supplement goes with the frame that leads to the same tick, is made from the tick that the frame starts from, and is applied
-behind it. Bytes are checked against the tables before anything is written: whatever they are, there is a `WireError` or tables
-that can be used.
+behind it. What a copy then answers when it is asked for what is private is what the original answers, from every tick that the
+copy has stood at: players whose rows changed hands are named even if all is again as it was, and so are values.
 
-    for each table that has something: its number (u8), then
-        owners      count + 1 (varint), then slot and player number (varints) of every row that is somebody's; 0: as before
-        values      count (varint), then slot (varint) and the owner-only fields as in a `private` message
+Only tables with owner-only fields have something to hide. Bytes are checked against the tables before they are used: whatever
+they are, there is a `WireError` or tables that can be used.
+
+    for each table that has something, in order: its number (u8); then
+        whether nothing is known of what was before (u8, 0 or 1), and all that is told is all there is
+        players     count (varint), then numbers (varints): whose rows changed hands, all of whose rows follow
+        owners      count (varint), then slot and number (varints) of each row that is theirs, by slot
+        values      count (varint), then slot (varint) and the owner-only fields as in a `private` message, by slot
 """
 
-from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint32_t
 
 from monkeytown._core.columns cimport Column, Lane
-from monkeytown._core.fields cimport BLOB, OBJECT, SINT, TEXT
+from monkeytown._core.fields cimport OBJECT, SINT
 from monkeytown._core.state cimport Table
-from monkeytown._core.wire cimport Reader, Writer, mt_zigzag
+from monkeytown._core.unpack cimport Unpacker
+from monkeytown._core.wire cimport Reader, Writer, mt_unzigzag, mt_zigzag
 from monkeytown.errors import WireError
 
 cdef enum:
     MOST_REASSIGNMENTS = 4096
 
 
-cdef bint differs(Table table, int32_t slot, int32_t since) noexcept:
+cdef bint differs(list columns, int32_t slot, int32_t since) noexcept:
     """Whether something that only its owner sees of a row may have another value than it had at the stamp `since`."""
     cdef Column column
     cdef int lane
-    for column in table.columns:
-        if not column.field.owner_only:
-            continue
-        if column.field.storage == OBJECT:
-            if column.content_stamp[slot] > since:
-                return True
-            continue
+    for column in columns:
+        if column.field.storage == OBJECT and column.content_stamp[slot] > since:
+            return True
         for lane in range(column.count):
             if column.lanes[lane].stamp[slot] > since:
-                return True
-            if column.field.linear and column.lanes[lane].step[slot]:
                 return True
     return False
 
 
-cdef bint changed_hands(Table table, base):
-    """Whether some row may be somebody else's than it was at tick `base`."""
-    if base is None or base < table.reassignments_forgotten:
-        return True
-    newest = len(table.reassignments) - 1
-    return newest >= 0 and table.reassignments[newest][0] > base
+cdef list secrets_of(Table table):
+    cdef Column column
+    return [column for column in table.columns if column.field.owner_only]
 
 
-cdef int put_owners(Writer out, Table table) except -1:
-    cdef int32_t slot
-    cdef list owned = [
-        slot for slot in range(table.rows.extent) if table.rows.mask[slot] and table.rows.owner[slot]]
-    out.put_varint(<uint32_t>len(owned) + 1)
+# ---- out ----
+
+
+cdef int put_owners(Writer out, Table table, bint anew, int64_t base) except -1:
+    """Whose rows changed hands, and which are theirs now. Of a table told anew: all that are somebody's."""
+    cdef int32_t slot, owner
+    cdef set players = set()
+    cdef list owned = []
+    if not anew:
+        for tick, number in reversed(table.reassignments):
+            if tick <= base:
+                break
+            players.add(number)
+    if anew or players:
+        for slot in range(table.rows.extent):
+            owner = table.rows.owner[slot]
+            if table.rows.mask[slot] and owner and (anew or owner in players):
+                owned.append(slot)
+    out.put_varint(<uint32_t>len(players))
+    for number in sorted(players):
+        out.put_varint(number)
+    out.put_varint(<uint32_t>len(owned))
     for slot in owned:
         out.put_varint(slot)
         out.put_varint(table.rows.owner[slot])
-    return 0
+    return len(players) > 0 or len(owned) > 0
 
 
-cdef int put_values(Writer out, Table table, list slots) except -1:
+cdef int put_values(Writer out, Table table, list columns, list slots) except -1:
     cdef Column column
     cdef int32_t slot
     cdef int lane
     out.put_varint(<uint32_t>len(slots))
     for slot in slots:
         out.put_varint(slot)
-        for column in table.columns:
-            if not column.field.owner_only:
-                continue
+        for column in columns:
             if column.field.storage == OBJECT:
                 content = <bytes>column.sent[slot]
                 out.put_varint(<uint32_t>len(content))
@@ -81,137 +93,126 @@ cdef int put_values(Writer out, Table table, list slots) except -1:
     return 0
 
 
+cdef int put_table(Writer out, Table table, int number, base) except -1:
+    cdef size_t start = out.size
+    cdef bint anew = base is None or base < table.reassignments_forgotten
+    cdef int32_t slot, since = 0 if base is None else table.stamp_of(base)
+    cdef list columns = secrets_of(table), slots = []
+    for slot in range(table.rows.extent):
+        if table.rows.mask[slot] and (
+                base is None or table.rows.spawned[slot] > since or differs(columns, slot, since)):
+            slots.append(slot)
+    out.put_u8(number)
+    out.put_u8(anew)
+    if not put_owners(out, table, anew, 0 if base is None else base) and not slots and not anew:
+        out.size = start
+        return 0
+    return put_values(out, table, columns, slots)
+
+
 def encode(tuple tables not None, base) -> bytes:
     """What has changed since tick `base`, or everything for None; empty if there is nothing."""
     cdef Writer out = Writer()
     cdef Table table
-    cdef int32_t slot, since
     cdef int number = 0
-    cdef bint handed
     for table in tables:
         if table.has_private and (base is None or table.changed_tick > base):
-            since = 0 if base is None else table.stamp_of(base)
-            handed = changed_hands(table, base)
-            slots = [
-                slot for slot in range(table.rows.extent) if table.rows.mask[slot] and (
-                    base is None or table.rows.spawned[slot] > since or differs(table, slot, since))]
-            if handed or slots:
-                out.put_u8(number)
-                if handed:
-                    put_owners(out, table)
-                else:
-                    out.put_varint(0)
-                put_values(out, table, slots)
+            put_table(out, table, number, base)
         number += 1
     return out.getvalue()
 
 
-cdef int32_t take_row(Reader source, Table table) except -1:
-    cdef uint32_t slot
-    source.take_varint(&slot)
-    if slot >= <uint32_t>table.rows.extent or not table.rows.mask[slot]:
-        raise WireError("a supplement is of a row that is not there")
-    return <int32_t>slot
+# ---- in ----
 
 
-cdef int take_owners(Reader source, Table table, uint32_t count, int64_t tick) except -1:
-    """All owners anew: who is not named owns nothing."""
-    cdef uint32_t owner
-    cdef Py_ssize_t i
-    cdef int32_t slot, last = -1, before
-    cdef dict owners = {}
-    for i in range(count):
-        slot = take_row(source, table)
-        source.take_varint(&owner)
-        if slot <= last or not owner or owner >> 31:
-            raise WireError("the owners of a supplement are not in order")
-        last = slot
-        owners[slot] = owner
-    for slot in range(table.rows.extent):
-        before = table.rows.owner[slot]
-        owner = owners.get(slot, 0)
-        if table.rows.mask[slot] and <uint32_t>before != owner:
-            table.reassignments.extend((tick, number) for number in (before, owner) if number)
-            table.rows.owner[slot] = <int32_t>owner
-    i = len(table.reassignments) - MOST_REASSIGNMENTS
-    if i > 0:
-        table.reassignments_forgotten = table.reassignments[i - 1][0]
-        del table.reassignments[:i]
-    return 0
+cdef class _Taker(Unpacker):
+    """One is enough: applying holds the GIL."""
 
+    cdef int32_t take_slot(self, Table table, int32_t before) except -1:
+        cdef uint32_t slot
+        self.source.take_varint(&slot)
+        if slot >= <uint32_t>table.rows.extent or not table.rows.mask[slot] or <int32_t>slot <= before:
+            raise WireError("a supplement is of rows that are not there, or out of order")
+        return <int32_t>slot
 
-cdef int take_number(Reader source, Column column, int lane, int32_t slot, int32_t stamp) except -1:
-    cdef uint32_t number
-    cdef int64_t value
-    cdef Lane *values = column.lanes + lane
-    source.take_varint(&number)
-    value = <int64_t>(number >> 1) ^ -<int64_t>(number & 1) if column.field.kind == SINT else <int64_t>number
-    if column.field.kind == SINT:
-        if not column.field.int_lo <= value <= column.field.int_hi:
-            raise WireError("a value of a supplement is out of range")
-    elif number > column.field.largest:
-        raise WireError("a value of a supplement is out of range")
-    if values.wire[slot] != <int32_t>value:
-        values.wire[slot] = <int32_t>value
-        values.stamp[slot] = stamp
-        column.mirror(slot, lane)
-    if column.field.linear:
-        values.step[slot] = 0
-    return 0
+    cdef int32_t take_player(self) except -1:
+        cdef uint32_t number
+        self.source.take_varint(&number)
+        if not number or number >> 31:
+            raise WireError("a supplement is of a player who cannot be")
+        return <int32_t>number
 
+    cdef int take_owners(self, Table table, int64_t tick, bint anew) except -1:
+        cdef int32_t count = self.take_count(0, 1 << 30), slot = -1
+        cdef set players = {self.take_player() for _ in range(count)}
+        if anew:
+            table.reassignments.clear()
+            table.reassignments_forgotten = tick
+        else:
+            table.reassignments.extend([(tick, number) for number in sorted(players)])
+        for slot in range(table.rows.extent):
+            if anew or table.rows.owner[slot] in players:
+                table.rows.owner[slot] = 0
+        slot = -1
+        count = self.take_count(0, table.rows.size)
+        for _ in range(count):
+            slot = self.take_slot(table, slot)
+            table.rows.owner[slot] = self.take_player()
+        return self.forget_oldest(table)
 
-cdef int take_content(Reader source, Column column, int32_t slot, int32_t stamp) except -1:
-    cdef uint32_t size
-    source.take_varint(&size)
-    content = (<const char *>source.take_raw(size))[:size]
-    if column.field.kind == BLOB and <int64_t>size > column.field.max:
-        raise WireError("a blob of a supplement is too long")
-    if column.field.kind == TEXT:
-        try:
-            text = content.decode()
-        except UnicodeDecodeError:
-            raise WireError("a text of a supplement is no UTF-8") from None
-        if len(text) > column.field.max:
-            raise WireError("a text of a supplement is too long")
-    if column.sent[slot] != content:
-        column.mirror_content(slot, content)
-        column.content_stamp[slot] = stamp
-    return 0
+    cdef int forget_oldest(self, Table table) except -1:
+        cdef Py_ssize_t too_many = len(table.reassignments) - MOST_REASSIGNMENTS
+        if too_many > 0:
+            table.reassignments_forgotten = table.reassignments[too_many - 1][0]
+            del table.reassignments[:too_many]
+        return 0
 
+    cdef int take_number(self, Column column, int lane, int32_t slot, int32_t stamp) except -1:
+        cdef Lane *target = column.lanes + lane
+        cdef uint32_t number
+        cdef int32_t wire
+        self.source.take_varint(&number)
+        wire = mt_unzigzag(number) if column.field.kind == SINT else <int32_t>number
+        self.check_value(column, wire)
+        target.wire[slot] = wire
+        target.stamp[slot] = stamp
+        return column.mirror(slot, lane)
 
-cdef int take_values(Reader source, Table table, int64_t tick) except -1:
-    cdef uint32_t count, i
-    cdef int32_t slot, stamp = table.stamp_of(tick)
-    cdef int lane
-    cdef Column column
-    source.take_varint(&count)
-    for i in range(count):
-        slot = take_row(source, table)
-        for column in table.columns:
-            if column.field.owner_only:
+    cdef int take_values(self, Table table, int64_t tick) except -1:
+        cdef int32_t count = self.take_count(0, table.rows.size), slot = -1, stamp = table.stamp_of(tick)
+        cdef list columns = secrets_of(table)
+        cdef int lane
+        cdef Column column
+        for _ in range(count):
+            slot = self.take_slot(table, slot)
+            for column in columns:
                 if column.field.storage == OBJECT:
-                    take_content(source, column, slot, stamp)
+                    column.mirror_content(slot, self.take_content(column))
+                    column.content_stamp[slot] = stamp
                 for lane in range(column.count):
-                    take_number(source, column, lane, slot, stamp)
-    return 0
+                    self.take_number(column, lane, slot, stamp)
+        return 0
+
+    cdef int take_table(self, Table table, int64_t tick) except -1:
+        cdef int anew = self.source.take_u8()
+        if not table.has_private or table.tick != tick or anew > 1:
+            raise WireError("a supplement is of a table that has nothing to hide, or of another tick")
+        self.take_owners(table, tick, anew)
+        self.take_values(table, tick)
+        table.changed_tick = tick
+        return 0
+
+
+cdef _Taker taker = _Taker()
 
 
 def apply(tuple tables not None, bytes data not None, int64_t tick) -> None:
     """Takes a supplement in, right after the frame that has led the tables to `tick`. WireError for bytes that are none."""
-    cdef Reader source = Reader(data)
-    cdef Table table
-    cdef uint32_t owners
     cdef int number, last = -1
-    while source.left():
-        number = source.take_u8()
+    taker.source = Reader(data)
+    while taker.source.left():
+        number = taker.source.take_u8()
         if not last < number < len(tables):
-            raise WireError("a supplement is of a table that is not there")
+            raise WireError("a supplement is of tables that are not there, or out of order")
         last = number
-        table = tables[number]
-        if not table.has_private or table.tick != tick:
-            raise WireError("a supplement is of a table that has nothing to hide, or of another tick")
-        source.take_varint(&owners)
-        if owners:
-            take_owners(source, table, owners - 1, tick)
-        take_values(source, table, tick)
-        table.changed_tick = tick
+        taker.take_table(tables[number], tick)

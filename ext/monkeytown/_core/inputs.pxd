@@ -50,7 +50,6 @@ cdef struct Entry:
 cdef class Queue:
     cdef readonly Layout layout
     cdef readonly int per_player
-    cdef readonly bint relayed    # whether they go to rules that run elsewhere, and are seen only then
     cdef Entry *entries
     cdef Py_ssize_t count
     cdef Py_ssize_t capacity
@@ -61,4 +60,5 @@ cdef class Queue:
     cdef readonly int64_t dropped
 
     cdef Entry *place(self, int player) except NULL
+    cdef Py_ssize_t take_entry(self, const uint8_t *message, Py_ssize_t length, Py_ssize_t at, Entry *entry) noexcept
     cdef int push(self, int player, const uint8_t *message, Py_ssize_t length) except -2

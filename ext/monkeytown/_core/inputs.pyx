@@ -115,17 +115,20 @@ cdef class Layout:
         return <int>carry
 
     cdef int squeeze(self, const double *numbers, uint8_t *out) noexcept:
-        """The reverse. Returns how many bytes those are, which is `size`."""
-        cdef uint64_t carry = 0, wire
+        """The reverse, of numbers that are values of the fields. Returns how many bytes those are, which is `size`."""
+        cdef uint64_t carry = 0
+        cdef int64_t wire
         cdef int filled = 0, at = 0, i
         cdef Slice *slice
         for i in range(self.count):
             slice = self.slices + i
-            if slice.kind in (FIXED, ANGLE):
-                wire = <uint64_t>rint((numbers[i] - slice.lo) / slice.step)
+            if slice.kind == FIXED:
+                wire = min(max(<int64_t>rint((numbers[i] - slice.lo) / slice.step), <int64_t>0), <int64_t>slice.largest)
+            elif slice.kind == ANGLE:
+                wire = <int64_t>rint(numbers[i] / slice.step)
             else:
-                wire = <uint64_t><int64_t>numbers[i]
-            carry |= (wire & ((<uint64_t>1 << slice.bits) - 1)) << filled
+                wire = <int64_t>numbers[i]
+            carry |= (<uint64_t>wire & ((<uint64_t>1 << slice.bits) - 1)) << filled
             filled += slice.bits
             while filled >= 8:
                 out[at] = <uint8_t>carry
@@ -201,8 +204,8 @@ cdef class Layout:
 cdef class Queue:
     """Inputs that wait for the next tick, in order of arrival, at most `per_player` of each player: the newest ones."""
 
-    def __init__(self, Layout layout not None, int per_player=4, *, bint relayed=False):
-        self.layout, self.per_player, self.relayed = layout, per_player, relayed
+    def __init__(self, Layout layout not None, int per_player=4):
+        self.layout, self.per_player = layout, per_player
         self.capacity = FIRST_ENTRIES
         self.entries = <Entry *>grown(self.entries, self.capacity * sizeof(Entry))
 
@@ -269,8 +272,9 @@ cdef class Queue:
 
     def take_packed(self):
         """All that wait, in order, for the queue of another instance; this one is then empty. Empty bytes if none do."""
-        cdef Py_ssize_t i, size = 2 + self.layout.size
+        cdef Py_ssize_t i
         cdef uint8_t *at
+        cdef bytes packed
         if not self.count:
             return b""
         packed = PyBytes_FromStringAndSize(NULL, 2 + self.count * (MAX_HEAD + self.layout.size))
@@ -284,38 +288,45 @@ cdef class Queue:
             at += self.layout.squeeze(self.entries[i].numbers, at)
             self.waiting[self.entries[i].player] = 0
         self.count = 0
-        size = at - <uint8_t *>PyBytes_AS_STRING(packed)
-        return packed[:size]
+        return packed[:at - <uint8_t *>PyBytes_AS_STRING(packed)]
+
+    cdef Py_ssize_t take_entry(self, const uint8_t *message, Py_ssize_t length, Py_ssize_t at, Entry *entry) noexcept:
+        """One entry of what `take_packed` gives. Returns where the next one begins; -1: it is none."""
+        cdef uint64_t player = 0, number = 0, acknowledged = 0
+        at = take_varint(message, length, at, 5, &player)
+        if at > 0:
+            at = take_varint(message, length, at, 5, &number)
+        if at > 0:
+            at = take_varint(message, length, at, 10, &acknowledged)
+        if at < 0 or player >> 31 or number >> 32 or acknowledged >> 62 or length - at < self.layout.size:
+            return -1
+        entry.player, entry.number, entry.acknowledged = <int32_t>player, <uint32_t>number, <int64_t>acknowledged
+        return -1 if self.layout.unpack(message + at, entry.numbers) else at + self.layout.size
 
     def put_packed(self, bytes data not None, allowed not None):
         """Queues what `take_packed` gave of another queue of this layout, as if it had been pushed here. How many those were.
 
-        Players who are not in `allowed` are left out. WireError for bytes that are nothing of the kind, all or in part.
+        Players who are not in `allowed` are left out. Nothing is queued, and WireError raised, for any other bytes.
         """
         cdef const uint8_t *message = <const uint8_t *>PyBytes_AS_STRING(data)
         cdef Py_ssize_t at = 2, length = PyBytes_GET_SIZE(data), queued = 0
-        cdef uint64_t player = 0, number = 0, acknowledged = 0
         cdef Entry entry
+        if not length:
+            return 0
         if length < 2 or (message[0] | message[1] << 8) != self.layout.hash:
             raise WireError("the inputs belong to another schema")
         while at < length:
-            at = take_varint(message, length, at, 5, &player)
-            if at > 0:
-                at = take_varint(message, length, at, 5, &number)
-            if at > 0:
-                at = take_varint(message, length, at, 10, &acknowledged)
-            if at < 0 or player >> 31 or number >> 32 or acknowledged >> 62 or length - at < self.layout.size:
+            at = self.take_entry(message, length, at, &entry)
+            if at < 0:
                 raise WireError("the inputs are malformed")
-            if self.layout.unpack(message + at, entry.numbers):
-                raise WireError("the inputs are malformed")
-            at += self.layout.size
-            if player not in allowed:
-                continue
-            entry.player, entry.number, entry.acknowledged = <int32_t>player, <uint32_t>number, <int64_t>acknowledged
-            self.place(entry.player)[0] = entry
-            self.count += 1
-            self.waiting[entry.player] += 1
-            queued += 1
+        at = 2
+        while at < length:
+            at = self.take_entry(message, length, at, &entry)
+            if entry.player in allowed:
+                self.place(entry.player)[0] = entry
+                self.count += 1
+                self.waiting[entry.player] += 1
+                queued += 1
         return queued
 
     def drain(self):

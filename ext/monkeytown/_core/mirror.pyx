@@ -32,8 +32,17 @@ cdef class _Applier(SectionReader):
 
     cdef int reset(self, Table table, int64_t tick) except -1:
         """A snapshot starts from nothing: what was before is not part of this history."""
+        cdef Column column
+        cdef int lane
         table.clear()
         table.departed.clear()
+        for column in table.columns:
+            if column.field.owner_only and table.rows.allocated:
+                # The frame does not bring them, and what they were stamped with counted from another origin.
+                if column.content_stamp is not NULL:
+                    memset(column.content_stamp, 0, table.rows.allocated * sizeof(int32_t))
+                for lane in range(column.count):
+                    memset(column.lanes[lane].stamp, 0, table.rows.allocated * sizeof(int32_t))
         table.tombstone_count = 0
         table.tick = table.changed_tick = tick - 1
         table.origin = max(<int64_t>0, tick - 1)

@@ -179,7 +179,7 @@ cdef class SectionReader(Unpacker):
 
     cdef int take_corrections(self, Table table, int32_t n, int32_t stamp) except -1:
         """*Changed*, with corrections, of the `n` rows of `members`."""
-        cdef int32_t count
+        cdef int32_t count, i
         cdef const uint8_t *mask = self.take_mask(table)
         cdef Column column
         cdef int lane, place = 0
@@ -194,6 +194,8 @@ cdef class SectionReader(Unpacker):
                         self.store_absolute(column, lane, self.slots, count, stamp)
                     else:
                         self.store_contents(column, self.slots, count, stamp)
+                    for i in range(count):
+                        table.rows.dirty[self.slots[i]] = 1
                 place += 1
         return 0
 

@@ -354,6 +354,10 @@ cdef class Sight:
         """Whether what the reader has at tick `base` is what it was last told, and all since then is known."""
         return self.look.tick == base and self.area.remembers(base)
 
+    def forget(self):
+        """The reader has nothing any more: what it is shown next begins from nothing."""
+        self.look.tick = self.look.length = 0
+
     def advance(self, bint anew):
         """For readers who are told by other means: they are about to be shown what they are to see."""
         cdef int64_t before = self.look.tick

@@ -48,6 +48,9 @@ class Area:
         far: float = 0,
         far_every: int = 1,
     ) -> None: ...
+    def restart(self) -> None:
+        """The tables begin another history, as those of a copy do with a snapshot: nothing of the one before is of use."""
+
     def follow(self, tick: int) -> None:
         """Takes in the commit of `tick`; what was encoded before it is gone."""
 

@@ -33,6 +33,21 @@ class Seats:
         """In place of the seat of that number, if there is one."""
 
     def remove(self, seat: Seat) -> None: ...
+    def get(self, number: int) -> Seat | None:
+        """The seat of a number."""
+
+    def note(self, now: int) -> bool:
+        """Finds out who has another newest input than when this was last called; of them that is known since `now` (from 1).
+
+        Returns whether there are any; whoever was added since is one.
+        """
+
+    def noted(self, since: int) -> bytes:
+        """The newest inputs that are known since later than `since`, for `learn` of other seats; empty if there are none."""
+
+    def learn(self, data: bytes) -> None:
+        """Takes over what `noted` gave of other seats, also of numbers that have none yet. WireError for anything else."""
+
     def drain(self, queue: Queue, absent: Container[Seat] = ()) -> Batch:
         """All that wait, in order; the queue is then empty.
 

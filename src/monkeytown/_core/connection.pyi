@@ -3,6 +3,7 @@ from typing import Final
 
 from typing_extensions import Buffer, disjoint_base
 
+from monkeytown._core.batch import Seat
 from monkeytown._core.frames import FrameReader, ReadBuffer
 from monkeytown._core.inputs import Queue
 from monkeytown._core.sight import Sight
@@ -51,6 +52,12 @@ class Connection(FrameReader):
     def take_message(self, payload: bytes) -> None: ...
     def acknowledge(self, epoch: int | None, tick: int, number: int) -> bool: ...
     def seen(self, number: int) -> None: ...
+    def relay(self, seat: Seat) -> None:
+        """The rules run on another instance: the newest input that they have seen is the seat's, whatever was sent on to them.
+
+        Until `set_inputs` is called again; the client is told anew.
+        """
+
     def set_inputs(
         self, inputs: Queue | None, player_number: int, rate: float, burst: float, *, seen: int = 0
     ) -> None: ...

@@ -7,6 +7,9 @@ from typing import Any
 
 from monkeytown._core.state import Table
 
+def is_settled(tables: tuple[Table[Any], ...]) -> bool:
+    """Whether no row has come or gone since the newest commit, so that there is something to encode."""
+
 def snapshot(tables: tuple[Table[Any], ...], epoch: int, tick: int) -> bytes:
     """The whole state at `tick`, the newest commit of all tables, as a `game_state` message."""
 

@@ -1,6 +1,7 @@
 """What state frames do not say of tables: whose rows are, and what only their owners see. For copies that serve readers.
 
-A supplement goes with the frame that leads to the same tick, and is applied behind it.
+A supplement goes with the frame that leads to the same tick, and is applied behind it. What a copy then answers when it is
+asked for what is private is what the original answers, from every tick that the copy has stood at.
 """
 
 from typing import Any

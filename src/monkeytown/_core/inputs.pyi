@@ -37,12 +37,10 @@ class Queue:
 
     layout: Layout
     per_player: int
-    relayed: bool
-    """Whether they go to rules that run elsewhere: whoever pushes them does not tell their players that they were seen."""
     dropped: int
     """Inputs that gave way to newer ones of the same player, since the queue was made."""
 
-    def __init__(self, layout: Layout, per_player: int = 4, *, relayed: bool = False) -> None: ...
+    def __init__(self, layout: Layout, per_player: int = 4) -> None: ...
     def __len__(self) -> int: ...
     def push_message(self, player: int, message: bytes) -> tuple[int, int]:
         """Queues a whole `player_input` message: (number, acknowledged tick). WireError if it is not one of this layout."""
@@ -56,7 +54,7 @@ class Queue:
     def put_packed(self, data: bytes, allowed: Container[int]) -> int:
         """Queues what `take_packed` gave of another queue of this layout, as if it had been pushed here. How many those were.
 
-        Players who are not in `allowed` are left out. WireError for bytes that are nothing of the kind, all or in part.
+        Players who are not in `allowed` are left out. Nothing is queued, and WireError raised, for any other bytes.
         """
 
     def drain(self) -> list[tuple[int, int, int, Record]]:

@@ -36,6 +36,9 @@ class Sight:
     def can_continue(self, base: int) -> bool:
         """Whether what the reader has at tick `base` is what it was last told, and all since then is known."""
 
+    def forget(self) -> None:
+        """The reader has nothing any more: what it is shown next begins from nothing."""
+
     def read(self, epoch: int, base: int | None) -> bytes | None:
         """The message that brings the reader from tick `base`, at which it must have left off (None: from nothing), to the
         newest; None if there is nothing to say. The reader is taken to have it.

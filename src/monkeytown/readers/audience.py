@@ -100,10 +100,6 @@ class WebSocketAudience:
         if not len(group):
             return
         self._position = _, tick = room.position
-        for member in room.acknowledged:
-            connection = self._members.get(member)
-            if connection is not None:
-                connection.seen(member.input)
         for cohort, (base, channel) in enumerate(group.due(tick, self._now())):
             if channel == PARTS:
                 self._plan(room, cohort, base)

@@ -264,6 +264,8 @@ class GameConnection(Connection, asyncio.BufferedProtocol):
             self.set_inputs(room.inputs, member.number, rate, max(rate, 1.0), seen=member.input)
         elif member.input:
             self.seen(member.input)
+        if hosted.is_mirror:
+            self.relay(member)
 
     def leave(self) -> None:
         self.set_inputs(None, 0, 0, 0)

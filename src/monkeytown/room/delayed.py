@@ -46,7 +46,7 @@ class Delayed:
         while self._kept and self._kept[0][0] <= self._room.tick - self._ticks:
             _, frame = self._kept.popleft()
             self._shown = mirror.apply(frame, self._tables, self._shown)
-            self._reader.move(self._shown.tick)
+            self._reader.arrive(self._shown)
 
     def read(
         self, position: Position | None, view: View = EVERYTHING, encoding: Encoding = Encoding.BINARY

@@ -8,22 +8,30 @@ missed something is brought on from where it stands. Knows a room, not who copie
 from __future__ import annotations
 
 import secrets
-from typing import NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
-from monkeytown._core import hidden
-from monkeytown._core.state import Row
+from monkeytown._core import delta, hidden
+from monkeytown._core.batch import Seats
+from monkeytown._core.state import Row, Table
 from monkeytown.position import Position
 from monkeytown.room.member import Member
 from monkeytown.room.room import Room
+from monkeytown.views import LONGEST_DELAY
 
-__all__ = ["ANYBODY", "NOWHERE", "Fact", "Feed", "Mark", "Update"]
+__all__ = ["ANYBODY", "NOWHERE", "Fact", "Feed", "Mark", "NamedRow", "Update", "fact_of"]
 
 SERIAL_BITS = 52
 
 ANYBODY = 0
 """A serial from which everything is new."""
+
+_Natural = Annotated[int, msgspec.Meta(ge=0)]
+_Player = Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)]
+
+NamedRow = tuple[_Natural, Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)]]
+"""The number of its table, and its id; 0 for a row that is gone."""
 
 
 class Mark(NamedTuple):
@@ -37,14 +45,16 @@ NOWHERE = Mark(None, ANYBODY)
 
 
 class Fact(msgspec.Struct, array_like=True):
-    """One member, as copies must know it. Rows are (number of the table, id)."""
+    """One member, as copies must know it."""
 
-    player: int
-    entity: tuple[int, int] | None
-    entity_tick: int
-    focus_row: tuple[int, int] | None
+    player: _Player
+    entity: NamedRow | None
+    entity_tick: _Natural
+    focus_row: NamedRow | None
     focus_place: tuple[float, float] | None
-    delay: float | None
+    seen_from: tuple[float, float] | None
+    """Where its view is as long as there is no row to be around, as far as that is known here."""
+    delay: Annotated[float, msgspec.Meta(ge=0, le=LONGEST_DELAY)] | None
     """Of the view that shows everything; None: what the game's view shows."""
 
 
@@ -62,13 +72,13 @@ class Update(msgspec.Struct, array_like=True):
     since: int
     serial: int
     facts: list[Fact]
-    inputs: list[int]
-    """A player's number and that of the newest input that the rules have seen, by turns."""
+    inputs: bytes
+    """The newest of each member that the rules have seen: `monkeytown._core.batch.Seats.noted`."""
 
     @property
     def mark(self) -> Mark:
         """Where a copy stands that has taken it."""
-        return Mark(Position(self.epoch, self.tick) if self.tick >= 0 else None, self.serial)
+        return Mark(Position(self.epoch, self.tick), self.serial)
 
 
 class Feed:
@@ -77,12 +87,12 @@ class Feed:
     def __init__(self, room: Room) -> None:
         self._room = room
         self._members: dict[int, Member] = {}
+        self._seats = Seats()
+        """The same, for compiled code."""
         # Another feed of the same room, before it was moved here, has counted elsewhere.
         self._first = self._serial = 1 + secrets.randbits(SERIAL_BITS)
         self._told: dict[int, int] = {}
-        """The serial of each member's newest fact."""
-        self._inputs: dict[int, tuple[int, int]] = {}
-        """The newest input of each, and the serial with which it became that."""
+        """The serial of each member's newest fact, the newest last."""
         self._new: set[Member] = set()
         self._made: dict[Mark, Update | None] = {}
         self._observed = -1
@@ -90,85 +100,96 @@ class Feed:
     def follow(self, member: Member) -> None:
         """Copies need to know of this one from now on."""
         self._members[member.number] = member
-        self._inputs[member.number] = (member.input, self._serial + 1)
+        self._seats.add(member)
         self._new.add(member)
 
     def forget(self, number: int) -> None:
         """They need not any more."""
         member = self._members.pop(number, None)
         self._told.pop(number, None)
-        self._inputs.pop(number, None)
         if member is not None:
+            self._seats.remove(member)
             self._new.discard(member)
 
     def read(self, mark: Mark) -> Update | None:
-        """What brings a copy to now; None if there is nothing. To be asked right after a step."""
-        if self._observed != self._room.tick or self._new:
-            self._observe()
-        if mark not in self._made:
-            self._made[mark] = self._make(mark)
-        return self._made[mark]
+        """What brings a copy to now; None if there is nothing, or nothing before the room's next step. To be asked right
+        after a step.
+        """
+        if not self._room.is_disturbed:
+            if self._observed != self._room.tick or self._new:
+                self._observe()
+            if mark not in self._made:
+                self._made[mark] = self._make(mark)
+        return self._made.get(mark)
 
     def _observe(self) -> None:
         """What has become of members since the last tick that was read."""
         self._observed = self._room.tick
         self._made.clear()
-        serial, changed = self._serial + 1, False
-        for number, member in self._members.items():
-            if self._inputs[number][0] != member.input:
-                self._inputs[number] = member.input, serial
-                changed = True
-        altered, members = self._room.altered, self._members
-        for member in altered | self._new if altered or self._new else ():
+        serial, members, told = self._serial + 1, self._members, self._told
+        changed = self._seats.note(serial)
+        for member in self._room.altered | self._new:
             if members.get(member.number) is member:
-                self._told[member.number] = serial
+                told.pop(member.number, None)
+                told[member.number] = serial
                 changed = True
-        altered.clear()
+        self._room.altered.clear()
         self._new.clear()
         if changed:
             self._serial = serial
 
     def _make(self, mark: Mark) -> Update | None:
         room, position = self._room, mark.position
+        if not room.is_readable:
+            return None
         reading = room.read(position)
         goes_on = position is not None and reading.reason.is_delta
         since = mark.serial if goes_on and self._first <= mark.serial <= self._serial else ANYBODY
-        if reading.frame is None and since == self._serial:
-            return None
-        base = position.tick if position is not None and goes_on else -1
-        if reading.frame is None:
-            if position is None:
-                return None  # there is nothing to see yet
-            epoch, tick, supplement = *position, b""
-        else:
-            epoch, tick = room.position
-            supplement = hidden.encode(room.tables, None if base < 0 else base)
+        frame, base = reading.frame, None
+        if position is not None and goes_on:
+            base = position.tick
+            if frame is None and since == self._serial:
+                return None
+            if frame is None and base < room.tick:
+                # What is said of members is as of now: a copy at an older tick could not tell its readers since when.
+                frame = delta.encode(room.tables, room.epoch, base, room.tick)
         return Update(
-            epoch=epoch,
-            tick=tick,
-            base=base,
-            frame=reading.frame or b"",
-            hidden=supplement,
+            epoch=room.epoch,
+            tick=room.tick,
+            base=-1 if base is None else base,
+            frame=frame or b"",
+            hidden=hidden.encode(room.tables, base) if frame else b"",
             since=since,
             serial=self._serial,
-            facts=[self._fact(self._members[number]) for number, told in self._told.items() if told > since],
-            inputs=[
-                part
-                for number, (newest, told) in self._inputs.items()
-                if told > since
-                for part in (number, newest)
-            ],
+            facts=self._facts(since),
+            inputs=self._seats.noted(since),
         )
 
-    def _fact(self, member: Member) -> Fact:
-        player = member.player
-        focus, view = player.focus, player.view
-        row = self._row(focus) if isinstance(focus, Row) else None
-        place = (float(focus[0]), float(focus[1])) if isinstance(focus, tuple | list) else None
-        delay = None if view is None else view.delay
-        return Fact(member.number, self._row(player.entity), member.entity_tick, row, place, delay)
+    def _facts(self, since: int) -> list[Fact]:
+        """What has become known since a serial, the newest first."""
+        found = []
+        for number in reversed(self._told):
+            if self._told[number] <= since:
+                break
+            found.append(fact_of(self._members[number], self._room.tables))
+        return found
 
-    def _row(self, row: Row | None) -> tuple[int, int] | None:
-        if row is None or not row.alive:
-            return None
-        return self._room.tables.index(row.table), row.id
+
+def fact_of(member: Member, tables: tuple[Table[Any], ...]) -> Fact:
+    """A member as it is now."""
+    player, sight = member.player, member.sight
+    entity, focus, view = player.entity, player.focus, player.view
+    is_row = isinstance(focus, Row)
+    return Fact(
+        member.number,
+        None if entity is None else _named(entity, tables),
+        member.entity_tick,
+        _named(focus, tables) if is_row else None,
+        None if is_row or focus is None else (float(focus[0]), float(focus[1])),
+        None if sight is None else sight.place,
+        None if view is None else view.delay,
+    )
+
+
+def _named(row: Row, tables: tuple[Table[Any], ...]) -> NamedRow:
+    return (tables.index(row.table), row.id) if row.alive else (0, 0)

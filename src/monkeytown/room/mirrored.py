@@ -6,19 +6,19 @@ owner. No rules run in it, and it never moves by itself. Knows updates and reade
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from monkeytown._core import dump, hidden, mirror, restore, values
-from monkeytown._core.inputs import Layout, Queue
+from monkeytown._core import delta, dump, hidden, mirror, restore, values
+from monkeytown._core.batch import Seat, Seats
 from monkeytown._core.sight import Sight
 from monkeytown._core.state import Row, Table
 from monkeytown.errors import WireError
 from monkeytown.game import Game
 from monkeytown.player import Player
 from monkeytown.position import Position
-from monkeytown.room.feed import ANYBODY, Fact, Mark, Update
-from monkeytown.room.inputs import INPUTS_PER_TICK
+from monkeytown.room.feed import ANYBODY, NOWHERE, Fact, Mark, NamedRow, Update, fact_of
+from monkeytown.room.inputs import queue_for
 from monkeytown.room.member import Member
 from monkeytown.room.readable import ReadableRoom
 from monkeytown.room.reading import Reader
@@ -28,16 +28,13 @@ from monkeytown.room.stage import RoomStage
 from monkeytown.schema import Schema
 from monkeytown.views import everything
 
-__all__ = ["MirroredRoom"]
+__all__ = ["MOST_KNOWN", "MOST_STOOD", "MirroredRoom"]
 
 MOST_STOOD = 4096
 """Ticks that are remembered: readers further behind get a snapshot."""
 
 MOST_KNOWN = 20_000
 """Members of whom something is known; the owner tells of all who are connected elsewhere."""
-
-FLAG_CORRECTIONS = 0x02
-"""Of a frame: docs/reference/wire.md, section 4."""
 
 
 class MirroredRoom(ReadableRoom):
@@ -52,34 +49,41 @@ class MirroredRoom(ReadableRoom):
         self.tick_rate = game_class.tick_rate
         self.schema = Schema.of(game_class)
         self.closed = None
-        self.inputs = _queue_for(self.schema)
+        self.inputs = queue_for(self.schema)
+        """Where packed inputs wait until they are sent to the owner."""
         tables = self.schema.build()
         self.tables = tuple(tables.values())
         self.has_private = any(table.has_private for table in self.tables)
         self.area = self.schema.divide(tables)
         self.touched: set[Member] = set()
+        """For whom `private` has something new since `shown` was last called."""
         self.reviewed: set[Member] = set()
         """Whose view is another kind of view since the owner of this last cleared it."""
-        self.acknowledged: list[Member] = []
         self._game = game_class
         self._reader = Reader(room_id, self.tables, epoch, self.area)
         self._stood: dict[int, None] = {}
         """Ticks at which it has been, the newest last."""
         self._reader.stood = self._stood
-        self._mark = Mark(None, ANYBODY)
+        self._mark = NOWHERE
         self._members: dict[str, Member] = {}
         self._by_number: dict[int, Member] = {}
         self._facts: dict[int, Fact] = {}
-        self._inputs: dict[int, int] = {}
+        self._seats = Seats()
+        """The newest inputs that the rules have seen, also of those who are not here."""
         self._stage = RoomStage(has_ticks=True)
 
     @classmethod
     def of(cls, room: Room) -> MirroredRoom:
-        """A copy of a room that was here until now: its readers notice nothing."""
+        """A copy of a room that was here until now: its readers notice nothing.
+
+        One in which rows have come or gone since its last tick cannot be read from there: the copy stands nowhere then.
+        """
         made = cls(type(room.game), room_id=room.id, epoch=room.epoch, setup=room.setup)
-        restore.restore(made.tables, dump.dump(room.tables))
-        made._arrive(room.position)
-        made._mark = Mark(room.position, ANYBODY)
+        made._know([fact_of(member, room.tables) for member in room.members.values()])
+        if delta.is_settled(room.tables):
+            restore.restore(made.tables, dump.dump(room.tables))
+            made._arrive(room.position)
+            made._mark = Mark(room.position, ANYBODY)
         return made
 
     @property
@@ -106,7 +110,9 @@ class MirroredRoom(ReadableRoom):
         player = Player(self._stage, player_id, name, number)
         member = Member(player, None if self.area is None else Sight(self.area))
         self._members[player_id] = self._by_number[number] = member
-        member.input = self._inputs.get(number, 0)
+        known = self._seats.get(number)
+        member.input = 0 if known is None else known.input
+        self._seats.add(member)
         if number in self._facts:
             self._learn(member, self._facts[number])
             self.reviewed.discard(member)  # nothing has been described to it yet
@@ -116,14 +122,17 @@ class MirroredRoom(ReadableRoom):
         """It does not any more."""
         if self._members.get(member.id) is member:
             del self._members[member.id]
-        self._by_number.pop(member.number, None)
+        if self._by_number.get(member.number) is member:
+            del self._by_number[member.number]
+            left = Seat(member.number)
+            left.input = member.input
+            self._seats.add(left)
         self.touched.discard(member)
         self.reviewed.discard(member)
 
     def shown(self) -> None:
         """All who read here have been brought to where it stands."""
         self.touched.clear()
-        self.acknowledged.clear()
 
     # Updates
 
@@ -137,99 +146,111 @@ class MirroredRoom(ReadableRoom):
             return False
         if update.since not in (ANYBODY, serial):
             return False
-        before = self._reader.now.tick
         try:
+            self._check(update)
             if update.frame:
                 self._take_frame(update, None if update.base < 0 else position)
-            facts = self._checked(update)
+            self._take_inputs(update)
         except WireError:
-            self._mark = Mark(None, ANYBODY)
+            self._mark = NOWHERE
             self._reader.disturbed = True
             raise
         if update.since == ANYBODY:
             self._facts.clear()
-        for fact in facts:
-            self._facts[fact.player] = fact
-            member = self._by_number.get(fact.player)
-            if member is not None:
-                self._learn(member, fact)
-        self._take_inputs(update.inputs)
-        if update.frame and self.has_private:
-            owners = values.changed_owners(self.tables, 0 if update.base < 0 else before)
-            self.touched |= {self._by_number[number] for number in owners if number in self._by_number}
-        if self.area is not None:
-            moved = self.area.moved_owners
-            self.touched |= {self._by_number[number] for number in moved if number in self._by_number}
+        self._know(update.facts)
         self._mark = update.mark
         return True
 
+    def _check(self, update: Update) -> None:
+        """What decoding has not seen to."""
+        if not update.frame and self._mark.position != (update.epoch, update.tick):
+            raise WireError("an update leads to another tick without a frame")
+        if len(update.facts) > MOST_KNOWN:
+            raise WireError("an update tells of more members than there can be")
+        for fact in update.facts:
+            for row in (fact.entity, fact.focus_row):
+                if row is not None and row[0] >= len(self.tables):
+                    raise WireError("a member is said to have a row of a table that is not there")
+            for place in (fact.focus_place, fact.seen_from):
+                if place is not None and (place[0] != place[0] or place[1] != place[1]):
+                    raise WireError("a member is said to look at a place that is none")
+
     def _take_frame(self, update: Update, position: Position | None) -> None:
+        before = 0 if position is None else position.tick
         arrived = mirror.apply(update.frame, self.tables, position)
         if arrived != (update.epoch, update.tick):
             raise WireError("a frame leads elsewhere than its update says")
         hidden.apply(self.tables, update.hidden, arrived.tick)
         if position is None:
-            self._stood.clear()
-            self.touched |= set(self._members.values())
-        elif self.area is not None and update.frame[1] & FLAG_CORRECTIONS:
-            # What its cells had to tell in between is not known.
-            self._stood.clear()
+            self._begin_anew()
         self._arrive(arrived)
+        if self.has_private:
+            self._touch(values.changed_owners(self.tables, before))
+        if self.area is not None:
+            self._touch(self.area.moved_owners)
+
+    def _begin_anew(self) -> None:
+        """Nobody can be brought on from before a snapshot."""
+        self._stood.clear()
+        if self.area is not None:
+            self.area.restart()
+            for member in self._members.values():
+                assert member.sight is not None
+                member.sight.forget()
 
     def _arrive(self, position: Position) -> None:
         if self.area is not None:
             self.area.follow(position.tick)
-        self._reader.now = position
-        self._reader.move(position.tick)
+        self._reader.arrive(position)
         self._stood[position.tick] = None
         if len(self._stood) > MOST_STOOD:
             del self._stood[next(iter(self._stood))]
 
-    def _checked(self, update: Update) -> list[Fact]:
-        """Facts that name tables there are."""
-        for fact in update.facts:
-            for row in (fact.entity, fact.focus_row):
-                if row is not None and not 0 <= row[0] < len(self.tables):
-                    raise WireError("a member is said to have a row of a table that is not there")
-        if len(update.inputs) % 2 or len(self._facts) + len(update.facts) > MOST_KNOWN:
-            raise WireError("an update tells of more members than there can be")
-        return update.facts
+    def _touch(self, numbers: Iterable[int]) -> None:
+        by_number = self._by_number
+        self.touched.update(by_number[number] for number in numbers if number in by_number)
+
+    def _take_inputs(self, update: Update) -> None:
+        if update.since == ANYBODY or len(self._seats) > MOST_KNOWN:
+            self._seats = Seats()
+            for member in self._members.values():
+                self._seats.add(member)
+        self._seats.learn(update.inputs)
+
+    def _know(self, facts: Iterable[Fact]) -> None:
+        if len(self._facts) > MOST_KNOWN:
+            self._facts = {number: self._facts[number] for number in self._by_number if number in self._facts}
+        for fact in facts:
+            self._facts[fact.player] = fact
+            member = self._by_number.get(fact.player)
+            if member is not None:
+                self._learn(member, fact)
 
     def _learn(self, member: Member, fact: Fact) -> None:
         """What the owner says of a member."""
-        player = member.player
+        player, sight = member.player, member.sight
         entity = self._row(fact.entity)
-        if entity is not player._entity or fact.entity_tick != member.entity_tick:
-            player._entity = member.entity = entity
-            member.entity_tick = fact.entity_tick
+        if fact.entity_tick != member.entity_tick or _living(entity) is not _living(player._entity):
             self.touched.add(member)
+        player._entity = member.entity = entity
+        member.entity_tick = fact.entity_tick
         view = None if fact.delay is None else everything(delay=fact.delay)
         if view != player._view:
             player._view = view
             self.reviewed.add(member)
-        player._focus = fact.focus_place if fact.focus_place is not None else self._row(fact.focus_row)
+        player._focus = fact.focus_place if fact.focus_row is None else self._row(fact.focus_row)
+        if sight is not None and sight.place is None and fact.seen_from is not None:
+            sight.look_at(*fact.seen_from)
         member.look()
 
-    def _row(self, named: tuple[int, int] | None) -> Row | None:
+    def _row(self, named: NamedRow | None) -> Row | None:
+        """The row again; in place of one that is gone, one that never was."""
         if named is None:
             return None
         table: Table[Any] = self.tables[named[0]]
         found: Row | None = table.get(named[1])
-        return found
-
-    def _take_inputs(self, inputs: list[int]) -> None:
-        for number, newest in zip(inputs[::2], inputs[1::2], strict=True):
-            self._inputs[number] = newest
-            member = self._by_number.get(number)
-            if member is not None and member.input != newest:
-                member.input = newest
-                self.acknowledged.append(member)
-        if len(self._inputs) > MOST_KNOWN:
-            self._inputs = {number: member.input for number, member in self._by_number.items()}
+        return table.entity() if found is None else found
 
 
-def _queue_for(schema: Schema) -> Queue | None:
-    """Where packed inputs wait until they are sent to the owner."""
-    if schema.input is None or schema.input_description is None:
-        return None
-    return Queue(Layout(schema.input, schema.input_description["hash"]), INPUTS_PER_TICK, relayed=True)
+def _living(row: Row | None) -> Row | None:
+    return row if row is not None and row.alive else None

@@ -5,7 +5,7 @@ Knows the room's reader and its tables, and that there is nothing to read of rul
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from monkeytown._core.area import Area
@@ -44,8 +44,6 @@ class ReadableRoom:
     """Packed inputs, pushed by whoever receives them; None for a game without an `input` class."""
     touched: set[Member]
     """For whom `private` has something new since the last tick."""
-    acknowledged: Collection[Member] = ()
-    """Whose newest input the rules have seen since, where that is not when the room has moved."""
     closed: Closing | None
     """Set when the room has ended: it is not stepped any more, and its players are to be sent away."""
     _reader: Reader

@@ -67,6 +67,11 @@ class Reader:
         self.disturbed = False
         self.encoded.clear()
 
+    def arrive(self, position: Position) -> None:
+        """The same where ticks may be skipped, and another history begun."""
+        self.now = position
+        self.move(position.tick)
+
     def read(self, key: Key) -> Reading:
         if self.disturbed and key not in self.encoded:
             return Reading(self._decide(key[0], self._remembers), key[0], None)
