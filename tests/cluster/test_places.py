@@ -11,7 +11,8 @@ import structlog
 
 from monkeytown.cluster.mirrors import Mirror
 from monkeytown.errors import Refusal
-from tests.cluster.village import Village, until
+from tests.cluster.test_instances import until
+from tests.cluster.village import Village
 
 
 @pytest_asyncio.fixture
@@ -61,7 +62,6 @@ class TestTakingUp:
 
     async def test_a_room_that_is_nowhere_is_no_failure_of_the_cluster(self, village: Village) -> None:
         alone = await village.instance()
-        with structlog.testing.capture_logs() as logs:
-            with pytest.raises(Refusal):
-                await alone.cluster.places.reach("nowhere")
+        with structlog.testing.capture_logs() as logs, pytest.raises(Refusal):
+            await alone.cluster.places.reach("nowhere")
         assert logs == []

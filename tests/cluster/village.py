@@ -1,10 +1,12 @@
-"""Instances in one process without servers: they share a directory in memory and a bus; clients are links that keep what they get."""
+"""Instances in one process without servers: they share a directory in memory and a bus.
+
+Their clients are links that keep what they get.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from typing import Any
 
 from monkeytown.cluster.bus import Hub
@@ -17,10 +19,10 @@ from monkeytown.runtime.limits import Limits
 from monkeytown.runtime.sessions import Sessions
 from monkeytown.runtime.ticker import Ticker, make_waker
 from tests.cluster.square import Square
+from tests.cluster.test_instances import until
 from tests.runtime.stage import Client
 
 SECRET = "a secret of 32 bytes, more or less"
-PATIENCE = 8.0
 
 
 class RealClock:
@@ -103,10 +105,3 @@ class Village:
         """Every copy of a room whose rules run."""
         found = [one.host.rooms.get(room_id) for one in self.instances]
         return [hosted for hosted in found if hosted is not None]
-
-
-async def until(true: Callable[[], object], seconds: float = PATIENCE) -> None:
-    """Returns once it is so."""
-    async with asyncio.timeout(seconds):
-        while not true():
-            await asyncio.sleep(0.005)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from monkeytown.cluster.places import Places
     from monkeytown.cluster.roaming import Roaming
     from monkeytown.runtime.hosted import HostedRoom
+    from monkeytown.runtime.link import Link
 
 __all__ = ["Handover"]
 
@@ -177,18 +178,28 @@ class Handover:
         for start in range(0, len(sessions), size):
             began = self._node.now()
             batch = sessions[start : start + size]
-            released = await asyncio.gather(*(self._roaming.release(session) for session in batch))
-            records = [(one.key, record) for one, (record, _) in zip(batch, released, strict=True)]
+            released = await asyncio.gather(*(self._released(session) for session in batch))
+            gone = [one for one in released if one is not None]
+            records = [(key, record) for key, record, _ in gone]
             try:
                 await self._node.directory.put_sessions(records, self._node.times.seat)
             except DirectoryDown:
                 log.error("sessions could not be kept", sessions=len(batch))
-            for _, link in released:
+            for _, _, link in gone:
                 if link is not None:
                     link.close(CloseCode.GOING_AWAY, CloseCode.GOING_AWAY.reason)
             rest = BATCH_SECONDS * random.uniform(0.5, 1) - (self._node.now() - began)
             if start + size < len(sessions) and rest > 0:
                 await asyncio.sleep(rest)
+
+    async def _released(self, session: Session) -> tuple[str, bytes, Link | None] | None:
+        """Its key, its record and its link; None if it is over or elsewhere by now."""
+        try:
+            released = await self._roaming.release(session)
+        except Exception:  # the others go nevertheless
+            log.exception("a session could not be let go")
+            return None
+        return None if released is None else (session.key, *released)
 
     # Rooms that come
 

@@ -118,7 +118,7 @@ class Node:
         self._takers[kind] = taker
 
     def run(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Does something that takes a while; a failure is logged, unless it is an answer: a refusal, or that nobody can say."""
+        """Does something that takes a while; a failure is logged, unless that is an answer too."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ran)
