@@ -74,7 +74,8 @@ class TestLetGo:
         token, key = client.welcome["session"], client.session.key
         await until(lambda: village.directory._sessions.get(key))
         found = await second.cluster.find(token, None)
-        assert found is not None and found.hosted is None
+        assert found is not None
+        assert found.hosted is None
         await until(
             lambda: unpacked_record(village.directory._sessions.get(key) or b"").instance == second.id, 1.0
         )

@@ -118,7 +118,7 @@ class Handover:
             log.warning("a room could not be handed over", room=room_id, to=to, error=str(error))
             return await self._keep(hosted, lease)
         self._node.counters["handed_over"] += 1
-        self._leases.give_up(room_id)
+        self._leases.handed_over(hosted.room)
         self._owners.forget(hosted, Moved(room_id, to, lease.epoch))
         hosted.let_go()
         await self._follow(hosted, sessions, to)
@@ -221,10 +221,10 @@ class Handover:
             ours = False
         if not ours:
             self._leases.give_up(said.room)
-            self._owners.forget(hosted, None)
-            hosted.let_go()
+            self._leases.lost(hosted)  # whoever has sat down in it meanwhile goes where it is
             self._node.refuse(sender, said.ask, Refusal(code="GAME-001"))
             return
+        self._leases.arrived(said.room)
         self._start(hosted, said, mirror)
         self._node.courier.send(sender, Done(said.ask))
 

@@ -123,7 +123,7 @@ class Places:
     def restore(self, kept: bytes, lease: Lease, *, in_doubt: bool = False) -> HostedRoom | None:
         """A room from its checkpoint, whose seats all wait for their sessions; None if it cannot be brought back."""
         host = self._node.host
-        self._leases.add(lease)
+        self._leases.add(lease, is_arriving=in_doubt)
         try:
             saved = msgspec.structs.replace(unpacked(kept), epoch=lease.epoch, final=False)
             if saved.room != lease.room:

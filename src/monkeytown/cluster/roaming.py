@@ -179,7 +179,8 @@ class Roaming:
     async def release(self, session: Session, instance: str = "") -> tuple[bytes, Link | None] | None:
         """Lets a session go, exactly as it is then: whoever has the record goes on with it. Its link is to be closed.
 
-        `instance`: where to ask for it; empty: nowhere, the record is all there is. None if it is over, or on its way already.
+        `instance`: where to ask for it; empty: nowhere, the record is all there is. None if it is over,
+        or on its way already.
         """
         if session in self._leaving or self._node.sessions.known(session.key) is not session:
             return None
