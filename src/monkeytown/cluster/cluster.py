@@ -77,7 +77,7 @@ class Cluster:
         self.takeover = Takeover(node, self.leases, self.owners, self.mirrors, self.places)
         self.roaming = Roaming(node, self.owners, self.places)
         self.presence = Presence(node)
-        self.leases.lost = self.takeover.lost
+        self.leases.lost, self.leases.over = self.takeover.lost, self._over
         self.handover = Handover(node, self.leases, self.owners, self.mirrors, self.places, self.roaming)
         self.matching = Matching(node, self.places, self.presence, self._announce, load)
         self._look = look
@@ -217,13 +217,16 @@ class Cluster:
         if hosted.room.closed in (None, HANDED_OVER, PUT_AWAY):
             return
         self.owners.forget(hosted, Ended(hosted.room.id))
-        lease = self.leases.give_up(hosted.room.id)
+        lease = self.leases.end(hosted.room)
         if lease is not None:
-            self.node.run(self._forget(lease.room, lease.epoch))
+            self._over(lease)
 
-    async def _forget(self, room: str, epoch: int) -> None:
+    def _over(self, lease: Lease) -> None:
+        self.node.run(self._forget(lease))
+
+    async def _forget(self, lease: Lease) -> None:
         with suppress(DirectoryDown):  # it lapses
-            await self.node.directory.forget_room(Lease(room, self.node.id, epoch))
+            await self.node.directory.forget_room(lease)
 
     # Time
 
@@ -271,7 +274,10 @@ class Cluster:
     async def _beats(self) -> None:
         """Leases are renewed, whatever else there is to do."""
         while True:
-            await self.leases.renew()
+            try:
+                await self.leases.renew()
+            except Exception:
+                log.exception("the cluster failed at renewing its leases")
             await asyncio.sleep(self.node.times.renewal)
 
     async def _checkpoint_some(self) -> None:

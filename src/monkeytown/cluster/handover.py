@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from monkeytown.cluster.places import Places
     from monkeytown.cluster.roaming import Roaming
     from monkeytown.runtime.hosted import HostedRoom
+    from monkeytown.runtime.link import Link
 
 __all__ = ["Handover"]
 
@@ -117,7 +118,7 @@ class Handover:
             log.warning("a room could not be handed over", room=room_id, to=to, error=str(error))
             return await self._keep(hosted, lease)
         self._node.counters["handed_over"] += 1
-        self._leases.give_up(room_id)
+        self._leases.handed_over(hosted.room)
         self._owners.forget(hosted, Moved(room_id, to, lease.epoch))
         hosted.let_go()
         await self._follow(hosted, sessions, to)
@@ -178,18 +179,28 @@ class Handover:
         for start in range(0, len(sessions), size):
             began = self._node.now()
             batch = sessions[start : start + size]
-            released = await asyncio.gather(*(self._roaming.release(session) for session in batch))
-            records = [(one.key, record) for one, (record, _) in zip(batch, released, strict=True)]
+            released = await asyncio.gather(*(self._released(session) for session in batch))
+            gone = [one for one in released if one is not None]
+            records = [(key, record) for key, record, _ in gone]
             try:
                 await self._node.directory.put_sessions(records, self._node.times.seat)
             except DirectoryDown:
                 log.error("sessions could not be kept", sessions=len(batch))
-            for _, link in released:
+            for _, _, link in gone:
                 if link is not None:
                     link.close(CloseCode.GOING_AWAY, CloseCode.GOING_AWAY.reason)
             rest = BATCH_SECONDS * random.uniform(0.5, 1) - (self._node.now() - began)
             if start + size < len(sessions) and rest > 0:
                 await asyncio.sleep(rest)
+
+    async def _released(self, session: Session) -> tuple[str, bytes, Link | None] | None:
+        """Its key, its record and its link; None if it is over or elsewhere by now."""
+        try:
+            released = await self._roaming.release(session)
+        except Exception:  # the others go nevertheless
+            log.exception("a session could not be let go")
+            return None
+        return None if released is None else (session.key, *released)
 
     # Rooms that come
 
@@ -211,10 +222,10 @@ class Handover:
             ours = False
         if not ours:
             self._leases.give_up(said.room)
-            self._owners.forget(hosted, None)
-            hosted.let_go()
+            self._leases.lost(hosted)  # whoever has sat down in it meanwhile goes where it is
             self._node.refuse(sender, said.ask, Refusal(code="GAME-001"))
             return
+        self._leases.arrived(said.room)
         self._start(hosted, said, mirror)
         self._node.courier.send(sender, Done(said.ask))
 

@@ -38,7 +38,7 @@ MOST_HELD = 10_000
 class _Held:
     """One lease of ours."""
 
-    __slots__ = ("certain_until", "entries", "epoch", "is_leaving")
+    __slots__ = ("certain_until", "ended", "entries", "epoch", "is_arriving", "is_leaving")
 
     def __init__(self, epoch: int, certain_until: float) -> None:
         self.epoch = epoch
@@ -46,6 +46,9 @@ class _Held:
         self.entries: list[Entry] = []
         """Of the ledger: they wait."""
         self.is_leaving = False
+        self.is_arriving = False
+        self.ended: Room | None = None
+        """The room, if it has ended while that could not be said to anybody."""
 
 
 class Leases:
@@ -56,6 +59,8 @@ class Leases:
         self._keep = keep
         self.lost: Callable[[HostedRoom], None] = lambda hosted: None
         """Is told of a room that another instance has."""
+        self.over: Callable[[Lease], None] = lambda lease: None
+        """Is told of a lease that waited for its room's last entries."""
         self._held: dict[str, _Held] = {}
         self._seen = node.now()
         self._in_doubt = False
@@ -77,9 +82,17 @@ class Leases:
         """A room was opened here, of which nobody else knows: its lease is taken while it is played already."""
         self.add(Lease(hosted.room.id, self._node.id, hosted.room.epoch))
 
-    def add(self, lease: Lease) -> None:
-        """A lease that is ours from now on."""
-        self._held[lease.room] = _Held(lease.epoch, self._node.now() + self._node.times.lease - MARGIN)
+    def add(self, lease: Lease, *, is_arriving: bool = False) -> None:
+        """A lease that is ours from now on, or, if it is arriving, once the directory says so."""
+        held = _Held(lease.epoch, self._node.now() + self._node.times.lease - MARGIN)
+        held.is_arriving = is_arriving
+        self._held[lease.room] = held
+
+    def arrived(self, room_id: str) -> None:
+        """The directory says so."""
+        held = self._held.get(room_id)
+        if held is not None:
+            held.is_arriving = False
 
     def leaving(self, room_id: str, is_leaving: bool) -> None:
         """While a room is handed over, its lease may be another instance's before that instance can say so."""
@@ -92,6 +105,22 @@ class Leases:
         lease = self.lease(room_id)
         self._held.pop(room_id, None)
         return lease
+
+    def end(self, room: Room) -> Lease | None:
+        """A room has ended. The lease that nobody needs any more; None if it was none of ours, or is kept, until it is certain
+        again, for what waits of the room.
+        """
+        held = self._held.get(room.id)
+        if held is not None and self._node.now() >= held.certain_until:
+            held.ended = room
+            return None
+        return self.give_up(room.id)
+
+    def handed_over(self, room: Room) -> None:
+        """Another instance has the room, from us: it was ours until then, and so is what waits of it."""
+        held = self._held.pop(room.id, None)
+        if held is not None and held.entries:
+            self._keep(room, held.entries)
 
     # What must last
 
@@ -155,18 +184,27 @@ class Leases:
         if self._in_doubt and self._node.now() - asked < PAUSE:
             self._in_doubt = False
             for hosted in self._node.host.rooms.values():
-                hosted.in_doubt = False
+                hosted.in_doubt = self._is_arriving(hosted.room.id)
         return True
 
+    def _is_arriving(self, room_id: str) -> bool:
+        held = self._held.get(room_id)
+        return held is not None and held.is_arriving
+
     def _answered(self, room: str, held: _Held, ours: bool, until: float) -> None:
+        if held.is_leaving or held.is_arriving:
+            if ours:
+                held.certain_until = until
+            return  # whoever hands it over finds out
         hosted = self._node.host.rooms.get(room)
         if ours:
             held.certain_until = until
-            if held.entries and hosted is not None:
+            kept = held.ended if hosted is None else hosted.room
+            if held.entries and kept is not None:
                 entries, held.entries = held.entries, []
-                self._keep(hosted.room, entries)
-            return
-        if held.is_leaving:
+                self._keep(kept, entries)
+            if held.ended is not None and (lease := self.give_up(room)) is not None:
+                self.over(lease)
             return
         del self._held[room]
         self._node.counters["fenced"] += 1

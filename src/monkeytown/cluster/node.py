@@ -17,7 +17,7 @@ import structlog
 from monkeytown.cluster import messages
 from monkeytown.cluster.bus import Bus
 from monkeytown.cluster.courier import Courier
-from monkeytown.cluster.directory import Directory
+from monkeytown.cluster.directory import Directory, DirectoryDown
 from monkeytown.cluster.envelope import Envelopes
 from monkeytown.cluster.messages import Message
 from monkeytown.errors import Refusal
@@ -120,7 +120,7 @@ class Node:
         self._takers[kind] = taker
 
     def run(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Does something that takes a while; a failure is logged."""
+        """Does something that takes a while; a failure is logged, unless that is an answer too."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ran)
@@ -128,8 +128,9 @@ class Node:
 
     def _ran(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            log.error("the cluster failed at something", exc_info=task.exception())
+        failure = None if task.cancelled() else task.exception()
+        if failure is not None and not isinstance(failure, Refusal | DirectoryDown):
+            log.error("the cluster failed at something", exc_info=failure)
 
     async def ask(
         self,

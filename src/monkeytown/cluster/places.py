@@ -45,6 +45,7 @@ class Places:
         self._owners = owners
         self._mirrors = mirrors
         self._looking: dict[str, asyncio.Future[HostedRoom | Mirror]] = {}
+        self._taking: dict[str, asyncio.Future[HostedRoom | None]] = {}
 
     async def reach(self, room_id: str) -> HostedRoom | Mirror:
         """The room of an id. Raises `Refusal`: there is none, or nobody can say."""
@@ -92,14 +93,24 @@ class Places:
     async def take_up(self, room_id: str, floor: int) -> HostedRoom | None:
         """Takes a room whose owner is gone, in a new epoch; None if another instance was first, or nothing is left of it.
 
-        Raises `DirectoryDown`.
+        Several may want to at once, who then get the same room. Raises `DirectoryDown`.
         """
+        taking = self._taking.get(room_id)
+        if taking is None:
+            taking = self._node.run(self._take_up(room_id, floor))
+            self._taking[room_id] = taking
+            taking.add_done_callback(lambda _: self._taking.pop(room_id, None))
+        return await asyncio.shield(taking)
+
+    async def _take_up(self, room_id: str, floor: int) -> HostedRoom | None:
         directory = self._node.directory
         if await directory.kept(room_id) is None:
             return None
         lease = await directory.claim(room_id, self._node.id, floor=floor)
         if lease.owner != self._node.id:
             return None
+        if room_id in self._node.host.rooms:
+            return self._node.host.rooms[room_id]
         kept = await directory.kept(room_id)
         hosted = None if kept is None else self.restore(kept, lease)
         if hosted is None:
@@ -112,7 +123,7 @@ class Places:
     def restore(self, kept: bytes, lease: Lease, *, in_doubt: bool = False) -> HostedRoom | None:
         """A room from its checkpoint, whose seats all wait for their sessions; None if it cannot be brought back."""
         host = self._node.host
-        self._leases.add(lease)
+        self._leases.add(lease, is_arriving=in_doubt)
         try:
             saved = msgspec.structs.replace(unpacked(kept), epoch=lease.epoch, final=False)
             if saved.room != lease.room:

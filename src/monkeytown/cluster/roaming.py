@@ -47,6 +47,7 @@ class Roaming:
         self._changed: dict[str, None] = {}
         self._urgent: dict[str, None] = {}
         self._over: list[str] = []
+        self._leaving: set[Session] = set()
         node.take(Fetch, self._fetch)
 
     # Written down
@@ -87,7 +88,11 @@ class Roaming:
                 self._over += over
                 raise
         if over:
-            await self._node.directory.drop_sessions(over)
+            try:
+                await self._node.directory.drop_sessions(over)
+            except DirectoryDown:
+                self._over += over
+                raise
 
     def _packed(self, session: Session, instance: str) -> bytes:
         return packed_record(msgspec.structs.replace(session.record(), instance=instance))
@@ -138,6 +143,7 @@ class Roaming:
         sessions = self._node.sessions
         session = Session.recorded(sessions, record)
         sessions.take_in(session, self._node.times.seat)
+        self.changed(session, urgent=True)
         if not record.room:
             return session
         try:
@@ -148,7 +154,7 @@ class Roaming:
             await self._places.sit_there(place, session)
         else:
             self._places.sit_here(place, session)
-        self.changed(session)
+        self.changed(session, urgent=True)
         return session
 
     # Going
@@ -161,25 +167,30 @@ class Roaming:
         if session is None:
             self._node.courier.send(sender, Fetched(said.ask, b""))
             return
-        record, link = await self.release(session, self._node.id)
+        released = await self.release(session, self._node.id)
+        if released is None:
+            self._node.courier.send(sender, Fetched(said.ask, b""))
+            return
+        record, link = released
         self._node.courier.send(sender, Fetched(said.ask, record))
         if link is not None:
             link.close(CloseCode.REPLACED, CloseCode.REPLACED.reason)
 
-    async def release(self, session: Session, instance: str = "") -> tuple[bytes, Link | None]:
+    async def release(self, session: Session, instance: str = "") -> tuple[bytes, Link | None] | None:
         """Lets a session go, exactly as it is then: whoever has the record goes on with it. Its link is to be closed.
 
-        `instance`: where to ask for it; empty: nowhere, the record is all there is.
+        `instance`: where to ask for it; empty: nowhere, the record is all there is. None if it is over,
+        or on its way already.
         """
-        place = session.hosted
-        if isinstance(place, Mirror) and not place.is_lost and session.id in place.members:
-            room, number = place.room.id, place.members[session.id].number
-            try:
-                await self._node.ask(
-                    place.owner, lambda ask: Release(ask, room, number), Done, lambda done: None
-                )
-            except (TimeoutError, Refusal):
-                session.lose_track()
+        if session in self._leaving or self._node.sessions.known(session.key) is not session:
+            return None
+        self._leaving.add(session)
+        try:
+            await self._release_seat(session)
+        finally:
+            self._leaving.discard(session)
+        if self._node.sessions.known(session.key) is not session:
+            return None  # it has ended meanwhile
         session.confirm()
         session.prune()
         record = self._packed(session, instance)
@@ -191,3 +202,14 @@ class Roaming:
             self._owners.hold(place, place.room.members[session.id], session.key)
         self._forget(session)
         return record, link
+
+    async def _release_seat(self, session: Session) -> None:
+        """What comes for its player from now on waits at the owner of its room, if that is another instance."""
+        place = session.hosted
+        if not isinstance(place, Mirror) or place.is_lost or session.id not in place.members:
+            return
+        room, number = place.room.id, place.members[session.id].number
+        try:
+            await self._node.ask(place.owner, lambda ask: Release(ask, room, number), Done, lambda done: None)
+        except (TimeoutError, Refusal):
+            session.lose_track()

@@ -82,6 +82,10 @@ class Takeover:
                 lease = await self._node.directory.owner(mirror.room.id)
                 if lease is not None:
                     missing_since = None
+                    here = self._node.host.rooms.get(mirror.room.id)
+                    if lease.owner == self._node.id and here is not None and here.room.closed is None:
+                        self._move_in(mirror, here)  # somebody came for it, and took it up
+                        return
                     if lease.owner == mirror.owner and self._is_silent(mirror):
                         pass  # its lease has not lapsed: it may only be slow
                     elif await self._follow(mirror, lease, missed and lease.owner == mirror.owner):
@@ -111,6 +115,11 @@ class Takeover:
                 return False  # another instance was first
             self._dissolve(mirror)
             return True
+        self._move_in(mirror, hosted)
+        return True
+
+    def _move_in(self, mirror: Mirror, hosted: HostedRoom) -> None:
+        """The room of a mirror runs here by now."""
         sessions = list(mirror.sessions.values())
         mirror.sessions.clear()
         for session in sessions:
@@ -119,7 +128,6 @@ class Takeover:
         self._mirrors.remove(mirror)
         mirror.sayings.say_again(hosted)
         hosted.disturbed()
-        return True
 
     async def _follow(self, mirror: Mirror, lease: Lease, missed: bool) -> bool:
         """Mirrors the room from who owns it now. Whether that worked."""
