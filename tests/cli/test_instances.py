@@ -129,7 +129,7 @@ async def test_what_cannot_be_is_one_line_and_exit_code_2(two: Instances, operat
             (["move", "nowhere", "i1"], {}, "there is no room nowhere"),
             (["instances"], {"MONKEYTOWN_REDIS_URL": ""}, "set MONKEYTOWN_REDIS_URL"),
             (["instances"], {"MONKEYTOWN_SECRET": ""}, "needs MONKEYTOWN_SECRET"),
-            (["instances"], {"MONKEYTOWN_REDIS_URL": "redis://127.0.0.1:1"}, "Redis"),
+            (["instances"], {"MONKEYTOWN_REDIS_URL": "redis://127.0.0.1:1"}, "redis://127.0.0.1:1: "),
             (["instances"], {"MONKEYTOWN_REDIS_URL": "http://127.0.0.1"}, "redis"),
         ):
             code, said, complaint = await operator.types(*arguments, **settings)

@@ -106,7 +106,8 @@ export class ClientPrediction {
         const before = this.#newest;
         const goesOn = before.room === id && before.epoch === epoch && before.tick <= tick;
         if (!goesOn && before.epoch !== -1) {
-            this.#pending.clear();
+            if (before.room === id) this.#pending.begin();
+            else this.#pending.clear();
             this.#clock.reset();
             this.#table = null;
         }

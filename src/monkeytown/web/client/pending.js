@@ -79,6 +79,15 @@ export class PendingInputs {
         return this.#inputs.findLast((input) => input.tick <= tick && !input.isLost)?.fields ?? this.#rest;
     }
 
+    /** Ticks count in another history now, but of the same room: what this player does, it goes on doing. */
+    begin() {
+        const inForce = this.#inputs.at(-1);
+        this.clear();
+        if (inForce === undefined) return;
+        this.#newest = inForce.number;
+        this.#inputs.push({ ...inForce, tick: -Infinity, due: -Infinity, isSeen: true, isLost: false });
+    }
+
     /** Ticks or numbers count in another history now. */
     clear() {
         this.#inputs.length = 0;
