@@ -224,3 +224,16 @@ def test_what_cannot_be_is_one_line_and_exit_code_2(
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert done.stderr.startswith("monkeytown: ")
     assert why in done.stderr
+
+
+def test_what_keeps_all_from_starting_ends_all_with_exit_code_2(tmp_path: Path):
+    """Whoever typed it reads why, instead of a new try every few seconds."""
+    arguments = ["--workers", "2", "--port", str(three_free_ports())]
+    away = {"MONKEYTOWN_REDIS_URL": "redis://127.0.0.1:1", "MONKEYTOWN_DATABASE_URL": "none"}
+    done = monkeytown("run", "jungle", *arguments, **away)
+    assert done.returncode == 2
+    assert "monkeytown: redis://127.0.0.1:1: " in done.stderr
+    (tmp_path / "broken.py").write_text("class Dots(:\n")
+    done = monkeytown("run", "broken.py", *arguments, cwd=tmp_path, **away)
+    assert done.returncode == 2
+    assert "broken.py:1: invalid syntax" in done.stderr

@@ -98,7 +98,7 @@ def run(*, games: tuple[str, ...], bots: int, workers: int, reload: bool, **flag
         if workers > 1:
             watched = Workers(workers, games, settings, _flags(given))
             configure(settings.log_level, settings.log_format)
-            watched.run()
+            sys.exit(watched.run())
         elif reload:
             _serve_and_reload(games, given)
         else:

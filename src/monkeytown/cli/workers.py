@@ -38,6 +38,9 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0
 LASTED = 30.0
 """Seconds after which one that dies is started again as if it were the first time."""
 
+CANNOT_START = 2
+"""The exit code of a worker that has said why it cannot; if it never could, nor will it when it is started again."""
+
 LOOK_SECONDS = 0.2
 PR_SET_PDEATHSIG = 1
 
@@ -52,10 +55,13 @@ class _Worker:
         self._pause = FIRST_PAUSE
         self._started = 0.0
         self._due = 0.0
+        self._starts = 0
+        self.cannot_start = False
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         self._started = time.monotonic()
+        self._starts += 1
         self.process = subprocess.Popen(
             self._command,
             env=self._environment,
@@ -67,6 +73,9 @@ class _Worker:
         """Starts it again, in its time, if it has died."""
         if self.process is not None and self.process.poll() is not None:
             lasted = now - self._started
+            if self._starts == 1 and self.process.returncode == CANNOT_START:
+                self.cannot_start = True
+                return
             self._pause = FIRST_PAUSE if lasted > LASTED else min(self._pause * 2, LONGEST_PAUSE)
             self._due = now + self._pause
             log.error(
@@ -112,11 +121,11 @@ class Workers:
             command = [sys.executable, "-m", "monkeytown", "run", *flags, "--", *games]
             self._workers.append(_Worker(number, command, environment))
 
-    def run(self) -> None:
-        """Until SIGTERM or SIGINT."""
+    def run(self) -> int:
+        """Until SIGTERM or SIGINT, or until one cannot even start. The exit code."""
         before = {number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
-            while not self._stopping:
+            while not self._stopping and not self._cannot_start:
                 now = time.monotonic()
                 for worker in self._workers:
                     worker.look(now)
@@ -125,6 +134,11 @@ class Workers:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+        return CANNOT_START if self._cannot_start else 0
+
+    @property
+    def _cannot_start(self) -> bool:
+        return any(worker.cannot_start for worker in self._workers)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self._stopping = True
