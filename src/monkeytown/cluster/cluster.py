@@ -43,6 +43,9 @@ __all__ = ["Cluster"]
 
 log = structlog.get_logger()
 
+EMPTY_SECONDS = 10.0
+"""Rooms are handed over within so long, and left behind then: a process that does not stop in time is killed."""
+
 TURN_SECONDS = 0.05
 FORWARD_SECONDS = 0.004
 """Inputs of players whose room is elsewhere wait no longer than this."""
@@ -121,7 +124,11 @@ class Cluster:
         except DirectoryDown:
             log.error("nothing can be handed over: the directory says nothing")
             return
-        await self.handover.empty([one for one in self.others if not one.draining])
+        try:
+            async with asyncio.timeout(EMPTY_SECONDS):
+                await self.handover.empty([one for one in self.others if not one.draining])
+        except TimeoutError:  # whoever takes a room that is still here has its checkpoint
+            log.error("not everything could be handed over in time", rooms=len(self.leases))
         stop_listening()
         await self.handover.send_off()
 
