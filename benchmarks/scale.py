@@ -221,7 +221,7 @@ def tell(costs: Costs, players: int, size: int, core: float, gigabyte: float) ->
     """Prints what so many players take, together and in towns of their own."""
     print(f"\n{players:,} players in rooms of {size}, {TICKS} states and {INPUTS:g} inputs a second each")
     print(
-        f"{'towns':>6}{'players':>10}{'at owner':>9}{'instances':>10}{'Redis cores':>12}{'bus Gbit/s':>11}{'players Gbit/s':>15}"
+        f"{'towns':>6}{'players':>10}{'at owner':>9}{'instances':>10}{'Redis':>7}{'bus Gbit/s':>11}{'out Gbit/s':>11}"
     )
     for towns, stay in ((1, 0.0), (100, 0.0), (1, 1.0), (100, 1.0)):
         one = needed(players // towns, size, stay, costs)
@@ -229,7 +229,7 @@ def tell(costs: Costs, players: int, size: int, core: float, gigabyte: float) ->
         instances, out = one.instances * towns, players * costs.player_bytes
         bus = one.bus_bytes * towns * 8 / 1e9
         print(
-            f"{towns:>6}{players // towns:>10,}{stay:>9.0%}{instances:>10,}{redis:>12,.0f}{bus:>11,.1f}{out * 8 / 1e9:>15,.1f}"
+            f"{towns:>6}{players // towns:>10,}{stay:>9.0%}{instances:>10,}{redis:>7,.0f}{bus:>11,.1f}{out * 8 / 1e9:>11,.1f}"
         )
         if core or gigabyte:
             month = (instances + redis) * core + out * SECONDS_A_MONTH / 1e9 * gigabyte

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import redis
+from tests.instances import Instance, Instances, free_port
 
 from benchmarks.load_run import answers, cpu_seconds
 from monkeytown.client.bots import Bots
-from tests.instances import Instance, Instances, free_port
 
 __all__ = ["INPUTS", "RedisCosts", "Run", "Seen", "play", "redis_costs", "redis_server"]
 
@@ -32,7 +32,7 @@ PAYLOAD = 256
 
 @dataclass(frozen=True)
 class Run:
-    """`rooms`: for each room, how many of its players are connected to which instance; the first of those with any owns it."""
+    """`rooms`: for each room, how many of its players are connected to which instance; `owners`: where its rules run."""
 
     name: str
     instances: int
@@ -40,7 +40,7 @@ class Run:
     owners: tuple[int, ...]
 
     def uses(self, instance: int) -> list[float]:
-        """Of one instance: itself, rooms, own players, mirrors of its rooms, players there, whether there are mirrors here, those, players in them."""
+        """Of one instance, in the order of `benchmarks.scale.NAMES`."""
         rooms = own = mirrors = relayed = here = visitors = 0
         for room, owner in zip(self.rooms, self.owners, strict=True):
             if owner == instance:
