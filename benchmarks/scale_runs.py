@@ -13,9 +13,9 @@ from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import redis
 from tests.instances import Instance, Instances, free_port
 
+import redis
 from benchmarks.load_run import answers, cpu_seconds
 from monkeytown.client.bots import Bots
 
