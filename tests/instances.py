@@ -155,8 +155,9 @@ class Instances:
     def __init__(
         self, count: int, games: Sequence[str | Path], redis_url: str, folder: Path, **settings: object
     ) -> None:
+        common = {"redis_url": redis_url, "redis_prefix": f"{folder.name[:40]}:"} | settings
         self.all = [
-            Instance(games, folder / str(number), redis_url=redis_url, instance_name=f"i{number}", **settings)
+            Instance(games, folder / str(number), instance_name=f"i{number}", **common)
             for number in range(count)
         ]
 

@@ -9,29 +9,7 @@ import pytest
 
 from monkeytown.cluster.bus import Bus, Hub
 from monkeytown.cluster.redisbus import RedisBus
-from tests.redis import HOW_TO_INSTALL, RedisCluster, RedisServer, find
-
-
-@pytest.fixture(scope="session")
-def redis_program() -> Path:
-    """The server's program."""
-    program = find()
-    if program is None:
-        pytest.fail(HOW_TO_INSTALL)
-    return program
-
-
-@pytest.fixture(scope="session")
-def redis_server(redis_program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    """A server that all tests share; nobody stops it, pauses it or changes its settings."""
-    with RedisServer(tmp_path_factory.mktemp("redis"), redis_program) as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def redis_url(redis_server: RedisServer) -> str:
-    """The address of the server that all tests share."""
-    return redis_server.url(database=0)
+from tests.redis import RedisCluster, RedisServer
 
 
 @pytest.fixture(scope="session")

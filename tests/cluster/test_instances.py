@@ -1,6 +1,7 @@
 """Several instances as players see them: one address, one room, whatever instance they are connected to."""
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -32,6 +33,7 @@ class Town:
     def __init__(self, redis_url: str, folder: Path, stack: AsyncExitStack) -> None:
         self._url = redis_url
         self._folder = folder
+        self._prefix = f"{secrets.token_hex(4)}:"
         self._stack = stack
         self.servers: list[RunningServer] = []
 
@@ -41,6 +43,7 @@ class Town:
             port=0,
             secret=SECRET,
             redis_url=self._url,
+            redis_prefix=self._prefix,
             instance_name=f"i{number}",
             data_folder=str(self._folder / str(number)),
             database_url="none",
