@@ -180,11 +180,13 @@ class MirroredRoom(ReadableRoom):
         arrived = mirror.apply(update.frame, self.tables, position)
         if arrived != (update.epoch, update.tick):
             raise WireError("a frame leads elsewhere than its update says")
-        hidden.apply(self.tables, update.hidden, arrived.tick)
+        all_anew = hidden.apply(self.tables, update.hidden, arrived.tick)
         if position is None:
             self._begin_anew()
         self._arrive(arrived)
-        if self.has_private:
+        if all_anew:
+            self.touched.update(self._members.values())
+        elif self.has_private:
             self._touch(values.changed_owners(self.tables, before))
         if self.area is not None:
             self._touch(self.area.moved_owners)
