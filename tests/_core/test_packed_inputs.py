@@ -86,7 +86,7 @@ def drained(queue: Queue) -> list[Any]:
 def test_they_are_what_they_would_have_been_if_they_had_come_here(
     pushed: list[tuple[int, int, int, bytes]], allowed: set[int] | None
 ) -> None:
-    there, here, direct = (Queue(LAYOUT, PER_PLAYER, relayed=relayed) for relayed in (True, False, False))
+    there, here, direct = (Queue(LAYOUT, PER_PLAYER) for _ in range(3))
     everybody = {player for player, *_ in pushed} if allowed is None else allowed
     for player, number, acknowledged, body in pushed:
         there.push_message(player, message(number, acknowledged, body))

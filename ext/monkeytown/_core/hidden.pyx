@@ -194,26 +194,31 @@ cdef class _Taker(Unpacker):
                     self.take_number(column, lane, slot, stamp)
         return 0
 
-    cdef int take_table(self, Table table, int64_t tick) except -1:
+    cdef bint take_table(self, Table table, int64_t tick) except -1:
         cdef int anew = self.source.take_u8()
         if not table.has_private or table.tick != tick or anew > 1:
             raise WireError("a supplement is of a table that has nothing to hide, or of another tick")
         self.take_owners(table, tick, anew)
         self.take_values(table, tick)
         table.changed_tick = tick
-        return 0
+        return anew
 
 
 cdef _Taker taker = _Taker()
 
 
-def apply(tuple tables not None, bytes data not None, int64_t tick) -> None:
-    """Takes a supplement in, right after the frame that has led the tables to `tick`. WireError for bytes that are none."""
+def apply(tuple tables not None, bytes data not None, int64_t tick) -> bool:
+    """Takes a supplement in, right after the frame that has led the tables to `tick`. WireError for bytes that are none.
+
+    Returns whether it is not known whose rows changed hands: then everybody is to be told anew.
+    """
     cdef int number, last = -1
+    cdef bint anew = False
     taker.source = Reader(data)
     while taker.source.left():
         number = taker.source.take_u8()
         if not last < number < len(tables):
             raise WireError("a supplement is of tables that are not there, or out of order")
         last = number
-        taker.take_table(tables[number], tick)
+        anew = taker.take_table(tables[number], tick) or anew
+    return anew

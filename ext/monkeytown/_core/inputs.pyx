@@ -311,8 +311,6 @@ cdef class Queue:
         cdef const uint8_t *message = <const uint8_t *>PyBytes_AS_STRING(data)
         cdef Py_ssize_t at = 2, length = PyBytes_GET_SIZE(data), queued = 0
         cdef Entry entry
-        if not length:
-            return 0
         if length < 2 or (message[0] | message[1] << 8) != self.layout.hash:
             raise WireError("the inputs belong to another schema")
         while at < length:

@@ -11,5 +11,8 @@ from monkeytown._core.state import Table
 def encode(tables: tuple[Table[Any], ...], base: int | None) -> bytes:
     """What has changed since tick `base`, or everything for None; empty if there is nothing."""
 
-def apply(tables: tuple[Table[Any], ...], data: bytes, tick: int) -> None:
-    """Takes a supplement in, right after the frame that has led the tables to `tick`. WireError for bytes that are none."""
+def apply(tables: tuple[Table[Any], ...], data: bytes, tick: int) -> bool:
+    """Takes a supplement in, right after the frame that has led the tables to `tick`. WireError for bytes that are none.
+
+    Returns whether it is not known whose rows changed hands: then everybody is to be told anew.
+    """

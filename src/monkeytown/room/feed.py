@@ -59,7 +59,7 @@ class Fact(msgspec.Struct, array_like=True):
 
 
 class Update(msgspec.Struct, array_like=True):
-    """What brings a copy from a mark to another. Without a frame its position stays what it is."""
+    """What brings a copy from a mark to another, at a later tick."""
 
     epoch: int
     tick: int
@@ -67,6 +67,7 @@ class Update(msgspec.Struct, array_like=True):
     base: int
     """Where it starts; -1: anywhere, it is everything anew."""
     frame: bytes
+    """A `game_state`. Where nothing has changed but what is said of members, it is empty but for the tick."""
     hidden: bytes
     """Of the same ticks: `monkeytown._core.hidden`."""
     since: int
@@ -116,14 +117,16 @@ class Feed:
         after a step.
         """
         if not self._room.is_disturbed:
-            if self._observed != self._room.tick or self._new:
+            if self._observed != self._room.tick:
                 self._observe()
             if mark not in self._made:
                 self._made[mark] = self._make(mark)
         return self._made.get(mark)
 
     def _observe(self) -> None:
-        """What has become of members since the last tick that was read."""
+        """What has become of members since the last tick that was read. Once in a tick, so that it is always told with a
+        later one than what was told before: by the tick a copy knows who of its readers has heard of it.
+        """
         self._observed = self._room.tick
         self._made.clear()
         serial, members, told = self._serial + 1, self._members, self._told
@@ -140,25 +143,25 @@ class Feed:
 
     def _make(self, mark: Mark) -> Update | None:
         room, position = self._room, mark.position
-        if not room.is_readable:
+        if position == room.position or not room.is_readable:
             return None
         reading = room.read(position)
-        goes_on = position is not None and reading.reason.is_delta
-        since = mark.serial if goes_on and self._first <= mark.serial <= self._serial else ANYBODY
-        frame, base = reading.frame, None
-        if position is not None and goes_on:
+        frame, base, since = reading.frame, None, ANYBODY
+        if position is not None and reading.reason.is_delta:
             base = position.tick
+            if self._first <= mark.serial <= self._serial:
+                since = mark.serial
             if frame is None and since == self._serial:
                 return None
-            if frame is None and base < room.tick:
-                # What is said of members is as of now: a copy at an older tick could not tell its readers since when.
+            if frame is None:
                 frame = delta.encode(room.tables, room.epoch, base, room.tick)
+        assert frame is not None
         return Update(
             epoch=room.epoch,
             tick=room.tick,
             base=-1 if base is None else base,
-            frame=frame or b"",
-            hidden=hidden.encode(room.tables, base) if frame else b"",
+            frame=frame,
+            hidden=hidden.encode(room.tables, base),
             since=since,
             serial=self._serial,
             facts=self._facts(since),

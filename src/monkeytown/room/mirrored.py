@@ -79,9 +79,13 @@ class MirroredRoom(ReadableRoom):
         One in which rows have come or gone since its last tick cannot be read from there: the copy stands nowhere then.
         """
         made = cls(type(room.game), room_id=room.id, epoch=room.epoch, setup=room.setup)
+        for member in room.members.values():
+            made._keep_input(member)
         made._know([fact_of(member, room.tables) for member in room.members.values()])
         if delta.is_settled(room.tables):
             restore.restore(made.tables, dump.dump(room.tables))
+            # It has been everywhere.
+            made._stood.update(dict.fromkeys(range(max(0, room.tick - MOST_STOOD + 1), room.tick)))
             made._arrive(room.position)
             made._mark = Mark(room.position, ANYBODY)
         return made
@@ -114,7 +118,7 @@ class MirroredRoom(ReadableRoom):
         member.input = 0 if known is None else known.input
         self._seats.add(member)
         if number in self._facts:
-            self._learn(member, self._facts[number])
+            self._learn(member, self._facts[number], self._facts[number].entity_tick)
             self.reviewed.discard(member)  # nothing has been described to it yet
         return member
 
@@ -124,11 +128,15 @@ class MirroredRoom(ReadableRoom):
             del self._members[member.id]
         if self._by_number.get(member.number) is member:
             del self._by_number[member.number]
-            left = Seat(member.number)
-            left.input = member.input
-            self._seats.add(left)
+            self._keep_input(member)
         self.touched.discard(member)
         self.reviewed.discard(member)
+
+    def _keep_input(self, member: Member) -> None:
+        """For when it is seated."""
+        seat = Seat(member.number)
+        seat.input = member.input
+        self._seats.add(seat)
 
     def shown(self) -> None:
         """All who read here have been brought to where it stands."""
@@ -148,8 +156,7 @@ class MirroredRoom(ReadableRoom):
             return False
         try:
             self._check(update)
-            if update.frame:
-                self._take_frame(update, None if update.base < 0 else position)
+            self._take_frame(update, None if update.base < 0 else position)
             self._take_inputs(update)
         except WireError:
             self._mark = NOWHERE
@@ -163,8 +170,6 @@ class MirroredRoom(ReadableRoom):
 
     def _check(self, update: Update) -> None:
         """What decoding has not seen to."""
-        if not update.frame and self._mark.position != (update.epoch, update.tick):
-            raise WireError("an update leads to another tick without a frame")
         if len(update.facts) > MOST_KNOWN:
             raise WireError("an update tells of more members than there can be")
         for fact in update.facts:
@@ -180,11 +185,13 @@ class MirroredRoom(ReadableRoom):
         arrived = mirror.apply(update.frame, self.tables, position)
         if arrived != (update.epoch, update.tick):
             raise WireError("a frame leads elsewhere than its update says")
-        hidden.apply(self.tables, update.hidden, arrived.tick)
+        all_anew = hidden.apply(self.tables, update.hidden, arrived.tick)
         if position is None:
             self._begin_anew()
         self._arrive(arrived)
-        if self.has_private:
+        if all_anew:
+            self.touched.update(self._members.values())
+        elif self.has_private:
             self._touch(values.changed_owners(self.tables, before))
         if self.area is not None:
             self._touch(self.area.moved_owners)
@@ -224,16 +231,17 @@ class MirroredRoom(ReadableRoom):
             self._facts[fact.player] = fact
             member = self._by_number.get(fact.player)
             if member is not None:
-                self._learn(member, fact)
+                # It may have been told something else at any tick before this one.
+                self._learn(member, fact, self.tick)
 
-    def _learn(self, member: Member, fact: Fact) -> None:
-        """What the owner says of a member."""
+    def _learn(self, member: Member, fact: Fact, tick: int) -> None:
+        """What the owner says of a member. If its entity is another one, then since `tick`, as far as its readers know."""
         player, sight = member.player, member.sight
         entity = self._row(fact.entity)
-        if fact.entity_tick != member.entity_tick or _living(entity) is not _living(player._entity):
+        if _living(entity) is not _living(player._entity):
+            member.entity_tick = tick
             self.touched.add(member)
         player._entity = member.entity = entity
-        member.entity_tick = fact.entity_tick
         view = None if fact.delay is None else everything(delay=fact.delay)
         if view != player._view:
             player._view = view

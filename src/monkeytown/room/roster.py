@@ -22,6 +22,9 @@ from monkeytown.views import everything
 
 __all__ = ["SavedMember", "SavedRow", "saved_members", "seat_members"]
 
+GONE = 0, 0
+"""In place of a row that is gone, or that stands for one since the room was brought back: that one is of no table."""
+
 _Natural = Annotated[int, msgspec.Meta(ge=0)]
 
 SavedRow = tuple[_Natural, _Natural]
@@ -93,7 +96,7 @@ def _saved(member: Member, reowned: bool, places: dict[str, int]) -> SavedMember
 
 
 def _row(row: Any, places: dict[str, int]) -> SavedRow:
-    return places[row.table.name], row.id if row.alive else 0
+    return (places[row.table.name], row.id) if row.alive else GONE
 
 
 def seat_members(
