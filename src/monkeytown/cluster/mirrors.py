@@ -7,6 +7,7 @@ sessions want goes to the owner. Does not know how an owner is found, nor what b
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -44,7 +45,7 @@ from monkeytown.room.setup import Setup
 from monkeytown.runtime.place import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from monkeytown.cluster.node import Node
     from monkeytown.room.feed import Update
@@ -58,6 +59,9 @@ ASK_AGAIN_SECONDS = 0.1
 """A mirror that stands somewhere else than its owner thinks says so no more often."""
 
 FIRST_STATE_SECONDS = 2.0
+
+REMEMBERED_SECONDS = 5.0
+"""Longer than from one checkpoint to the next, and until somebody goes on from it."""
 
 LINGER_SECONDS = 5.0
 """A mirror that nobody of this instance needs any more is kept as long: players come back."""
@@ -83,6 +87,10 @@ class Mirror(Place):
         """Done once there is something to show."""
         self._node = node
         self._numbers: dict[int, Session] = {}
+        self._asking: Counter[str] = Counter()
+        """For whose seats the owner is asked, by player id."""
+        self._left: dict[int, float] = {}
+        """Who has left, and when: an owner that goes on from a moment before that does not know."""
         self._asked = 0.0
         if room.mark.position is not None:
             self.ready.set_result(None)
@@ -165,22 +173,57 @@ class Mirror(Place):
 
     async def join(self, session: Session) -> Member:
         """A seat for a session's player. Raises `Refusal`, and `TimeoutError` if the owner says nothing."""
-        who = (self.room.id, session.key, session.id, session.name, session.identity)
-        return await self._node.ask(
-            self.owner, lambda ask: Join(ask, *who), Joined, lambda joined: self._seat(session, joined)
-        )
+        return await self._ask_for(session, Join, lambda joined: self._seat(session, joined))
 
     async def claim(self, session: Session) -> Member:
         """The seat that a session's player has already."""
+        return await self._ask_for(session, Claim, lambda joined: self._claimed(session, joined))
+
+    async def _ask_for(
+        self, session: Session, make: type[Join | Claim], accept: Callable[[Joined], Member]
+    ) -> Member:
         who = (self.room.id, session.key, session.id, session.name, session.identity)
-        return await self._node.ask(
-            self.owner, lambda ask: Claim(ask, *who), Joined, lambda joined: self._claimed(session, joined)
-        )
+        self._asking[session.id] += 1
+        try:
+            return await self._node.ask(
+                self.owner,
+                lambda ask: make(ask, *who),
+                Joined,
+                accept,
+                late=lambda joined: self._seated_late(session, joined),
+            )
+        finally:
+            self._asking -= Counter((session.id,))
+            if not self.sessions:
+                self.lonely_since = self._node.now()
+
+    def _seated_late(self, session: Session, joined: Joined) -> None:
+        """Nobody has waited for this seat."""
+        if joined.player not in self._numbers and not self._asking[session.id]:
+            self.tell(Leave(self.room.id, joined.player))
 
     def _claimed(self, session: Session, joined: Joined) -> Member:
         member = self._seat(session, joined)
-        session.hosted = self
+        if not session.is_over:
+            session.hosted = self
         return member
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether somebody sits here, or is about to."""
+        return bool(self.sessions or self._asking)
+
+    def follow(self, owner: str) -> None:
+        """Its rules run there from now on."""
+        if owner != self.owner:
+            self.owner = owner
+            for number in self.left():
+                self.tell(Leave(self.room.id, number))
+
+    def left(self) -> list[int]:
+        """The numbers of players who have left of late."""
+        now = self._node.now()
+        return [number for number, when in self._left.items() if now - when < REMEMBERED_SECONDS]
 
     def _seat(self, session: Session, joined: Joined) -> Member:
         member = self.members.get(session.id)
@@ -221,6 +264,10 @@ class Mirror(Place):
 
     def leave(self, session: Session) -> None:
         self._about(session, Leave)
+        member = self.members.get(session.id)
+        if member is not None and self.sessions.get(session.id) is session:
+            self._left = {number: self._left[number] for number in self.left()}
+            self._left[member.number] = self._node.now()
         self._unseat(session)
 
     def _about(self, session: Session, make: type[Drop | Back | Introduce | Leave]) -> None:
@@ -302,7 +349,7 @@ class Mirrors:
     def _attached(self, room_id: str, owner: str, attached: Attached) -> Mirror:
         known = self._mirrors.get(room_id)
         if known is not None:
-            known.owner = owner
+            known.follow(owner)
             return known
         game = self._node.host.games.get(attached.game)
         if game is None:
@@ -321,7 +368,11 @@ class Mirrors:
         """Mirrors that nobody needs any more are given up."""
         now = self._node.now()
         for mirror in self:
-            if mirror.lonely_since is not None and now - mirror.lonely_since > LINGER_SECONDS:
+            if (
+                not mirror.is_needed
+                and mirror.lonely_since is not None
+                and now - mirror.lonely_since > LINGER_SECONDS
+            ):
                 mirror.tell(Detach(mirror.room.id))
                 self.remove(mirror)
 
