@@ -114,7 +114,7 @@ class Handover:
         self._leases.leaving(room_id, True)
         try:
             await self._node.ask(to, lambda ask: HandOver(ask, *about), Done, lambda done: None)
-        except (Refusal, TimeoutError) as error:
+        except (Refusal, TimeoutError, ValueError) as error:  # the last: it is too large
             log.warning("a room could not be handed over", room=room_id, to=to, error=str(error))
             return await self._keep(hosted, lease)
         self._node.counters["handed_over"] += 1
