@@ -9,6 +9,7 @@ import pytest_asyncio
 
 from monkeytown.cluster.messages import Join, Leave
 from monkeytown.cluster.mirrors import LINGER_SECONDS, Mirror
+from monkeytown.games.tictactoe import TicTacToe
 from monkeytown.runtime.hosted import HostedRoom
 from tests.cluster.test_instances import until
 from tests.cluster.village import Village
@@ -154,3 +155,37 @@ class TestAMirrorThatNobodyNeeds:
         first.cluster.owners._join(second.id, waiting[0])
         assert client.session.id in hosted.room.members
         await until(lambda: client.session.id not in hosted.room.members, 3)
+
+
+class TestARoomWithoutTicks:
+    async def test_is_played_from_a_mirror_and_goes_elsewhere_while_it_is(self, village: Village) -> None:
+        games = (TicTacToe,)
+        first, second, third = [await village.instance(*games) for _ in range(3)]
+        ada = await first.player("tictactoe")
+        hosted = ada.session.hosted
+        assert isinstance(hosted, HostedRoom)
+        ben = await second.player(hosted.room.id)
+        mirror = ben.session.hosted
+        assert isinstance(mirror, Mirror)
+        board = mirror.room.tables[0]
+        players = {"X": ada, "O": ben}
+
+        def turn() -> str:
+            return str(next(iter(board)).turn)
+
+        await until(lambda: turn() in players, 3)
+        for cell in (0, 1):
+            mark = turn()
+            players[mark].say("player_input", action={"place": cell})
+            await until(lambda mark=mark: turn() not in ("", mark), 3)
+        assert await move(hosted, village, 2)
+        there = third.host.rooms[hosted.room.id]
+        await until(lambda: mirror.owner == third.id and not mirror.is_lost, 3)
+        await until(lambda: isinstance(ada.session.hosted, Mirror), 3)
+        await asyncio.sleep(0.1)
+        mark = turn()
+        players[mark].say("player_input", action={"place": 2})
+        await until(lambda: turn() not in ("", mark), 3)
+        assert [bool(cell) for cell in next(iter(there.room.tables[0])).cells][:3] == [True] * 3
+        assert ada.closed is None
+        assert ben.closed is None
