@@ -146,6 +146,8 @@ class Places:
 
     def sit_here(self, hosted: HostedRoom, session: Session) -> bool:
         """A session that was in the room goes on in it here. Whether it has a seat."""
+        if session.is_over:
+            return True
         former = hosted.sessions.get(session.id)
         member = hosted.claim(session)
         if member is None:
