@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 
 from monkeytown.cluster.mirrors import Mirror
+from monkeytown.identity import Identity
 from monkeytown.runtime.record import unpacked_record
 from tests.cluster.test_instances import until
 from tests.cluster.village import Village
@@ -54,13 +56,16 @@ class TestLetGo:
         assert await letting_go is None
         await until(lambda: session.id not in hosted.room.members)
 
-    async def test_who_has_gone_elsewhere_is_not_sent_off_once_more(self, village: Village) -> None:
+    async def test_who_has_gone_elsewhere_is_not_sent_off_once_more(
+        self, village: Village, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("monkeytown.cluster.handover.random.shuffle", lambda sessions: None)
         first, second = await village.instance(), await village.instance()
         clients = [await first.player("square") for _ in range(30)]
         await until(lambda: all(village.directory._sessions.get(one.session.key) for one in clients))
         leaving = asyncio.create_task(first.cluster.handover.send_off())
         await asyncio.sleep(0)
-        other = next(one.session for one in clients if one.session in first.sessions.all)
+        other = first.sessions.all[-1]  # whose turn comes last
         found = await second.cluster.find(other.secret.token, None)
         await leaving
         assert len(first.sessions) == 0
@@ -79,3 +84,37 @@ class TestLetGo:
         await until(
             lambda: unpacked_record(village.directory._sessions.get(key) or b"").instance == second.id, 1.0
         )
+
+
+class TestSentAway:
+    async def test_a_player_is_sent_away_while_the_session_is_on_its_way(
+        self, village: Village, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first, second = await village.instance(), await village.instance()
+        client = first.client()
+        session = client.session
+        session.identity = Identity(session.id, "Ada")
+        first.sessions.welcome(session)
+        first.sessions.changed(session, urgent=True)
+        token = client.welcome["session"]
+        await until(lambda: b"Ada" in (village.directory._sessions.get(session.key) or b""))
+        roaming = second.cluster.roaming
+        fetched = roaming._fetched
+
+        async def meanwhile(instance: str, token: str) -> bytes | None:
+            record = await fetched(instance, token)
+            assert session.has_moved
+            roaming.sent_away(session.id)
+            return record
+
+        monkeypatch.setattr(roaming, "_fetched", meanwhile)
+        assert await second.cluster.find(token, None) is None
+        assert len(second.sessions) == 0
+        assert second.cluster.roaming._sent_away == set()
+
+    async def test_one_who_was_sent_away_before_may_come(self, village: Village) -> None:
+        first, second = await village.instance(), await village.instance()
+        client = first.client()
+        await until(lambda: village.directory._sessions.get(client.session.key))
+        second.cluster.roaming.sent_away(client.session.id)
+        assert await second.cluster.find(client.welcome["session"], None) is not None

@@ -174,9 +174,11 @@ class Cluster:
         self.presence.forgotten(session)
 
     def sent_away(self, player_id: str, code: int) -> None:
+        self.roaming.sent_away(player_id)
         self.node.courier.cast(EVERYBODY, SendAway(player_id, code))
 
     def _sent_away(self, sender: str, said: SendAway) -> None:
+        self.roaming.sent_away(said.player)
         for code in CloseCode:
             if code == said.code:
                 self.node.sessions.send_away(said.player, code)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from monkeytown.cluster.directory import DirectoryDown, InstanceRecord, Lease
-from monkeytown.cluster.messages import Done, HandOver, Moved
+from monkeytown.cluster.messages import Done, HandOver, Leave, Moved
 from monkeytown.cluster.mirrors import Mirror, Mirrors
 from monkeytown.errors import Refusal, WireError
 from monkeytown.protocol.close import CloseCode
@@ -114,12 +114,13 @@ class Handover:
         self._leases.leaving(room_id, True)
         try:
             await self._node.ask(to, lambda ask: HandOver(ask, *about), Done, lambda done: None)
-        except (Refusal, TimeoutError) as error:
+        except (Refusal, TimeoutError, ValueError) as error:  # the last: it is too large
             log.warning("a room could not be handed over", room=room_id, to=to, error=str(error))
             return await self._keep(hosted, lease)
         self._node.counters["handed_over"] += 1
         self._leases.handed_over(hosted.room)
         self._owners.forget(hosted, Moved(room_id, to, lease.epoch))
+        self._left(hosted, [one for one, _ in holders if one not in hosted.sessions], to)
         hosted.let_go()
         await self._follow(hosted, sessions, to)
         return True
@@ -134,6 +135,9 @@ class Handover:
             self._leases.leaving(hosted.room.id, False)
             hosted.go_on()
             self._owners.catch_up(hosted)
+            for session in tuple(hosted.sessions.values()):
+                if isinstance(session, Session):
+                    (hosted.resume if session.is_open else hosted.drop)(session)
             return False
         self._leases.give_up(hosted.room.id)
         sessions = [one for one in hosted.sessions.values() if isinstance(one, Session)]
@@ -141,6 +145,12 @@ class Handover:
         hosted.let_go()
         await self._follow(hosted, sessions, now.owner)
         return True
+
+    def _left(self, hosted: HostedRoom, players: list[str], to: str) -> None:
+        """These have left while the room was on its way, with them in it."""
+        for player_id in players:
+            leave = Leave(hosted.room.id, hosted.room.members[player_id].number)
+            self._node.courier.send(to, leave)
 
     async def _follow(self, hosted: HostedRoom, sessions: list[Session], to: str) -> None:
         """Those who play here see the room from there from now on."""
@@ -154,7 +164,8 @@ class Handover:
             log.warning("a room that was handed over cannot be seen", room=hosted.room.id)
         for session in sessions:
             if session.hosted is not hosted:
-                continue  # it has left meanwhile
+                self._left(hosted, [session.id], to)
+                continue
             if not await self._places.sit_there(mirror, session):
                 session.homeless()
 
@@ -242,11 +253,6 @@ class Handover:
                 self._node.counters["malformed_inputs"] += 1
         hosted.in_doubt = False
         if mirror is not None:
-            sessions = list(mirror.sessions.values())
-            mirror.sessions.clear()
-            for session in sessions:
-                if not self._places.sit_here(hosted, session):
-                    session.homeless()
-            self._mirrors.remove(mirror)
-            mirror.sayings.say_again(hosted)
-        hosted.disturbed()
+            self._places.move_in(mirror, hosted)
+        else:
+            hosted.disturbed()

@@ -107,8 +107,8 @@ class Leases:
         return lease
 
     def end(self, room: Room) -> Lease | None:
-        """A room has ended. The lease that nobody needs any more; None if it was none of ours, or is kept, for what waits of
-        the room, until it is certain again.
+        """A room has ended. The lease that nobody needs any more; None if it was none of ours, or waits until it is certain
+        again, for what is to be kept of the room.
         """
         held = self._held.get(room.id)
         if held is not None and self._node.now() >= held.certain_until:

@@ -30,6 +30,9 @@ __all__ = ["ANSWER_SECONDS", "Node", "Times"]
 
 log = structlog.get_logger()
 
+LATE_SECONDS = 30.0
+"""For an answer that nobody waits for any more, but that has consequences."""
+
 ANSWER_SECONDS = 2.0
 """For the answer of an instance that lives. What is asked is done between two ticks."""
 
@@ -109,6 +112,7 @@ class Node:
         """Are told of each instance of which messages were lost, or that is gone."""
         self._takers: dict[type, Callable[[str, Any], None]] = {}
         self._asked: dict[int, _Question] = {}
+        self._late: dict[int, tuple[str, type, Callable[[Any], object]]] = {}
         self._numbers = count(1)
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -139,10 +143,11 @@ class Node:
         answer: type[M],
         accept: Callable[[M], R],
         seconds: float = ANSWER_SECONDS,
+        late: Callable[[M], object] | None = None,
     ) -> R:
         """Asks another instance. What `accept` makes of the answer, before anything that comes behind it has its turn.
 
-        Raises `Refusal` if it refuses, and `TimeoutError` if it says nothing.
+        Raises `Refusal` if it refuses, and `TimeoutError` if it says nothing; should it say it later, `late` gets that.
         """
         number = next(self._numbers)
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
@@ -151,6 +156,11 @@ class Node:
             self.courier.send(to, make(number))
             async with asyncio.timeout(seconds):
                 return await future
+        except TimeoutError:
+            if late is not None:
+                self._late[number] = to, answer, late
+                asyncio.get_running_loop().call_later(LATE_SECONDS, self._late.pop, number, None)
+            raise
         finally:
             del self._asked[number]
 
@@ -174,6 +184,13 @@ class Node:
         question = self._asked.get(getattr(message, "ask", 0))
         if question is not None and question.to == sender:
             question.answered(message)
+        elif question is None:
+            self._answered_late(sender, message)
+
+    def _answered_late(self, sender: str, message: Message) -> None:
+        to, answer, late = self._late.pop(getattr(message, "ask", 0), ("", type(None), None))
+        if late is not None and to == sender and isinstance(message, answer):
+            late(message)
 
     def _broken(self, peer: str) -> None:
         for question in tuple(self._asked.values()):

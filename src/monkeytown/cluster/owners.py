@@ -143,6 +143,16 @@ class Owners:
                 relay.departed(holder)
                 relay.hosted.leave(holder)
 
+    def left(self, hosted: HostedRoom, numbers: Iterable[int]) -> None:
+        """Players who had left before the room came here, from a moment when they were in it."""
+        relay = self.relay_of(hosted)
+        for number in numbers:
+            holder = relay.holders.get(number)
+            if holder is not None and not holder.instance:
+                relay.departed(holder)
+                self._waiting.pop(holder, None)
+                hosted.leave(holder)
+
     def take_mail(self, hosted: HostedRoom, holder: Holder, member: Member, former: Holder | None) -> None:
         """A session has a seat again: it gets what came for it meanwhile."""
         if isinstance(former, AwayHolder):

@@ -32,8 +32,8 @@ LOOK_SECONDS = 8.0
 
 PAUSE_SECONDS = 0.1
 
-CLAIMS = 3
-"""Of a seat whose owner does not answer."""
+PASSING = ("GAME-001", "SYS-002")
+"""Refusals of who does not have the room at the moment."""
 
 
 class Places:
@@ -54,6 +54,8 @@ class Places:
             return here
         mirror = self._mirrors.get(room_id)
         if mirror is not None and mirror.ready.done() and not mirror.is_lost:
+            if mirror.lonely_since is not None:
+                mirror.lonely_since = self._node.now()  # whoever looks for it is about to need it
             return mirror
         looking = self._looking.get(room_id)
         if looking is None:
@@ -144,6 +146,8 @@ class Places:
 
     def sit_here(self, hosted: HostedRoom, session: Session) -> bool:
         """A session that was in the room goes on in it here. Whether it has a seat."""
+        if session.is_over:
+            return True
         former = hosted.sessions.get(session.id)
         member = hosted.claim(session)
         if member is None:
@@ -159,26 +163,56 @@ class Places:
             hosted.drop(session)
         return True
 
+    def move_in(self, mirror: Mirror, hosted: HostedRoom) -> None:
+        """The room of a mirror runs here by now."""
+        self._owners.left(hosted, mirror.left())
+        sessions = list(mirror.sessions.values())
+        mirror.sessions.clear()
+        for session in sessions:
+            if not self.sit_here(hosted, session):
+                session.homeless()
+        self._mirrors.remove(mirror)
+        mirror.sayings.say_again(hosted)
+        hosted.disturbed()
+
     async def sit_there(self, mirror: Mirror, session: Session) -> bool:
-        """The same where its rules run elsewhere."""
-        for _ in range(CLAIMS):
-            before = mirror.members.get(session.id)
+        """The same where its rules run elsewhere; by then they may run here, or the session may be over and need no seat."""
+        until = self._node.now() + LOOK_SECONDS
+        place: HostedRoom | Mirror = mirror
+        while isinstance(place, Mirror) and not session.is_over:
             try:
-                try:
-                    member = await mirror.claim(session)
-                except Refusal as refusal:
-                    if refusal.code != "GAME-003":
-                        raise
-                    member = await mirror.join(session)
+                await self._sit_there(place, session)
+                return True
             except TimeoutError:
-                continue
+                pass
+            except Refusal as refusal:
+                if refusal.code not in PASSING:
+                    return False
+            if self._node.now() >= until:
+                return False
+            await asyncio.sleep(PAUSE_SECONDS)
+            try:
+                place = await self.reach(mirror.room.id)
             except Refusal:
                 return False
-            if member is not before or session.hosted is not mirror:
-                session.rehouse(mirror, member)
-            if session.is_open:
-                mirror.resume(session)
-            else:
-                mirror.drop(session)
-            return True
-        return False
+        return session.is_over or (isinstance(place, HostedRoom) and self.sit_here(place, session))
+
+    async def _sit_there(self, mirror: Mirror, session: Session) -> None:
+        """Raises `Refusal` and `TimeoutError`."""
+        before = mirror.members.get(session.id)
+        try:
+            member = await mirror.claim(session)
+        except Refusal as refusal:
+            if refusal.code != "GAME-003":
+                raise
+            member = await mirror.join(session)
+        if session.is_over:
+            (mirror.release if session.has_moved else mirror.leave)(session)
+            return
+        if member is not before or session.hosted is not mirror:
+            session.rehouse(mirror, member)
+            session.take_mail(member)
+        if session.is_open:
+            mirror.resume(session)
+        else:
+            mirror.drop(session)

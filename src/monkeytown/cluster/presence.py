@@ -94,7 +94,7 @@ class Presence:
         found = await self._node.directory.player(player_id)
         try:
             return None if found is None else _decoder.decode(found)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             return None
 
     # What rooms say

@@ -187,7 +187,7 @@ class RedisDirectory:
             if reply is not None:  # it has ended, and its id is still in the set
                 try:
                     records.append(msgspec.msgpack.decode(reply, type=InstanceRecord))
-                except msgspec.MsgspecError as error:
+                except (msgspec.MsgspecError, UnicodeDecodeError) as error:
                     log.warning("an instance says of itself what is not understood here", error=str(error))
         return sorted(records, key=lambda record: record.id)
 

@@ -48,6 +48,9 @@ class Roaming:
         self._urgent: dict[str, None] = {}
         self._over: list[str] = []
         self._leaving: set[Session] = set()
+        self._sent_away: set[str] = set()
+        """Players who were sent away while some session is looked for: it may be theirs, and nobody has it at the moment."""
+        self._looking = 0
         node.take(Fetch, self._fetch)
 
     # Written down
@@ -101,11 +104,22 @@ class Roaming:
 
     async def find(self, token: str, identity: Identity | None) -> Session | None:
         """The session that a token opens, which is this instance's from now on; None if there is none."""
+        self._looking += 1
         try:
-            return await self._find(token, identity)
+            session = await self._find(token, identity)
+            return None if session is None or session.is_over else session
         except (DirectoryDown, WireError) as error:
             log.warning("a session could not be looked for", error=str(error))
             return None
+        finally:
+            self._looking -= 1
+            if not self._looking:
+                self._sent_away.clear()
+
+    def sent_away(self, player_id: str) -> None:
+        """A player's sessions end, those that are on their way here included."""
+        if self._looking:
+            self._sent_away.add(player_id)
 
     async def _find(self, token: str, identity: Identity | None) -> Session | None:
         directory, key = self._node.directory, key_of(token)
@@ -138,8 +152,10 @@ class Roaming:
         except (TimeoutError, Refusal):
             return None
 
-    async def _settle(self, record: SessionRecord) -> Session:
-        """The session, in its room as far as that can be reached."""
+    async def _settle(self, record: SessionRecord) -> Session | None:
+        """The session, in its room as far as that can be reached; None if its player was sent away meanwhile."""
+        if record.identity is not None and record.id in self._sent_away:
+            return None
         sessions = self._node.sessions
         session = Session.recorded(sessions, record)
         sessions.take_in(session, self._node.times.seat)

@@ -75,7 +75,7 @@ class Takeover:
         """Finds out who has the room of a mirror now, or takes it."""
         missing_since: float | None = None
         while self._mirrors.get(mirror.room.id) is mirror:
-            if not mirror.sessions:
+            if not mirror.is_needed:
                 self._mirrors.remove(mirror)  # none of this instance's players needs it
                 return
             try:
@@ -84,7 +84,7 @@ class Takeover:
                     missing_since = None
                     here = self._node.host.rooms.get(mirror.room.id)
                     if lease.owner == self._node.id and here is not None and here.room.closed is None:
-                        self._move_in(mirror, here)  # somebody came for it, and took it up
+                        self._places.move_in(mirror, here)  # somebody came for it, and took it up
                         return
                     if lease.owner == mirror.owner and self._is_silent(mirror):
                         pass  # its lease has not lapsed: it may only be slow
@@ -115,19 +115,8 @@ class Takeover:
                 return False  # another instance was first
             self._dissolve(mirror)
             return True
-        self._move_in(mirror, hosted)
+        self._places.move_in(mirror, hosted)
         return True
-
-    def _move_in(self, mirror: Mirror, hosted: HostedRoom) -> None:
-        """The room of a mirror runs here by now."""
-        sessions = list(mirror.sessions.values())
-        mirror.sessions.clear()
-        for session in sessions:
-            if not self._places.sit_here(hosted, session):
-                session.homeless()
-        self._mirrors.remove(mirror)
-        mirror.sayings.say_again(hosted)
-        hosted.disturbed()
 
     async def _follow(self, mirror: Mirror, lease: Lease, missed: bool) -> bool:
         """Mirrors the room from who owns it now. Whether that worked."""

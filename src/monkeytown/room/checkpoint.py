@@ -105,7 +105,7 @@ def unpacked(data: bytes) -> Checkpoint:
         raise WireError("this checkpoint of a room is damaged")
     try:
         return _decoder.decode(content)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise WireError(f"this is no checkpoint of a room: {error}") from error
 
 

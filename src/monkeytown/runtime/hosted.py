@@ -14,6 +14,7 @@ import structlog
 from monkeytown._core.timing import ENCODE, EVENTS, SEND, Stopwatch
 from monkeytown.errors import Refusal
 from monkeytown.protocol.close import CloseCode
+from monkeytown.room.closing import HANDED_OVER
 from monkeytown.room.member import Member
 from monkeytown.room.publications import Publication
 from monkeytown.room.room import Room
@@ -297,7 +298,7 @@ class HostedRoom(KeptRoom):
             kicked, room.kicked = room.kicked, []
             for member, reason in kicked:
                 self._send_away(member.id, CloseCode.KICKED, reason or CloseCode.KICKED.reason)
-        if room.closed is not None and not self._ended:
+        if room.closed is not None and room.closed is not HANDED_OVER and not self._ended:
             self._end()
         return told
 

@@ -88,6 +88,9 @@ class KeptRoom(Place):
         """Nobody has taken it: it goes on here."""
         self._room.revive()
         self._start()
+        for player_id in [one for one in self._room.members if one not in self.sessions]:
+            self._room.leave(player_id)  # meanwhile
+        self.disturbed()
 
     def let_go(self) -> None:
         """It goes on elsewhere. Its sessions are seen to by whoever calls this."""

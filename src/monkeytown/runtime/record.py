@@ -50,5 +50,5 @@ def unpacked_record(data: bytes) -> SessionRecord:
     """Raises `WireError`."""
     try:
         return _decoder.decode(data)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise WireError(f"this is no record of a session: {error}") from error

@@ -67,6 +67,11 @@ class Session(Traveller):
         return self._link is not None and not self._ended
 
     @property
+    def is_over(self) -> bool:
+        """Whether it has ended, or goes on at another instance."""
+        return self._ended
+
+    @property
     def is_welcome(self) -> bool:
         """Whether the client was told who it is."""
         return self._welcomed is not None

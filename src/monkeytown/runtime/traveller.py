@@ -44,6 +44,8 @@ class Traveller(Speaker):
     _welcomed: float | None
     _lost: float
     _ended: bool
+    has_moved = False
+    """Whether it goes on at another instance."""
 
     def __init__(self, sessions: Sessions, link: Link | None, key: str | None = None) -> None:
         super().__init__(sessions, link)
@@ -90,7 +92,7 @@ class Traveller(Speaker):
     def move_away(self) -> Link | None:
         """It goes on at another instance. Its link, which is to be closed with a code that says come back."""
         link, self._link = self._link, None
-        self._ended = True
+        self._ended = self.has_moved = True
         if link is not None and self.hosted is not None:
             link.leave()
         self._sessions.forget(self._session, moved=True)
