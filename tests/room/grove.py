@@ -1,7 +1,7 @@
-"""A room with copies, and readers at all of them, for the tests of feeds and mirrored rooms: whatever happens, they see what is.
+"""A room with copies, and readers at all of them, for the tests of feeds and mirrored rooms: they see what is.
 
-Knows what a reader may rely on: rows as they are in the tick where it stands, its own entity, what only it sees. Must not know
-how a copy comes by any of it.
+Knows what a reader may rely on: rows as they are in the tick where it stands, its own entity, what only it sees. Must not
+know how a copy comes by any of it.
 """
 
 from __future__ import annotations
@@ -274,10 +274,10 @@ class Copies:
         for name in [name for name, eyes in self.readers.items() if eyes.room is before]:
             eyes = self.readers[name]
             after = self.sit(name, here)
-            if eyes.position is not None and eyes.kind is after.kind and not here.is_disturbed:
-                if after.is_whole and not after.member.delay:
-                    assert here.decide(eyes.position, after.member).is_delta
-                    after.eyes, after.position = eyes.eyes, eyes.position
+            alike = eyes.position is not None and eyes.kind is after.kind and not here.is_disturbed
+            if alike and after.is_whole and not after.member.delay:
+                assert here.decide(eyes.position, after.member).is_delta
+                after.eyes, after.position = eyes.eyes, eyes.position
             self.feed.follow(self.room.members[name])
 
     def _go_on(self, saved: bytes) -> None:
@@ -309,7 +309,7 @@ class Copies:
         for copy in self.copies:
             if random.random() < 0.7:
                 self.bring(copy, lost=random.random() < 0.2)
-        for name, eyes in list(self.readers.items()):
+        for eyes in list(self.readers.values()):
             if random.random() < 0.7:
                 self.look(eyes)
 

@@ -190,7 +190,6 @@ class Link:
         self.mirror = mirror
         self.thinks = mirror.mark
         self.readers: dict[str, Reader] = {}
-        self.before: dict[str, int] = {}
         self.spectator: tuple[int, dict[str, Any]] | None = None
 
     def seat(self, feed: Feed, original: Member) -> None:
@@ -224,10 +223,6 @@ class Link:
             reader.is_due |= reader.member in mirror.touched
             if reader.member in mirror.reviewed:
                 reader.begin()
-        acknowledged = {member.id for member in mirror.acknowledged}
-        inputs = {id: reader.member.input for id, reader in self.readers.items()}
-        assert {id for id in inputs if inputs[id] != self.before.get(id, inputs[id])} <= acknowledged
-        self.before = inputs
         mirror.reviewed.clear()
         mirror.shown()
         if mirror.mark != self.thinks or mirror.position != room.position:
