@@ -336,7 +336,7 @@ class World:
             link.serve(self.room, self.random)
 
 
-@examples(150)
+@examples(25)
 @given(
     specs=schemas(private=True),
     by_area=st.booleans(),
