@@ -108,7 +108,7 @@ class Hand:
     def change(self, player: Player) -> None:
         """What a player has, looks at and sees."""
         random = self.random
-        rows = [row for table in self.room.tables for row in table]
+        rows = [row for spec in self.specs if not spec.single for row in self._table(spec.name)]
         spots = list(self._table("spots")) if self.room.area is not None else []
         choice = random.randrange(4)
         if choice == 0:
@@ -139,7 +139,9 @@ class Reader:
         if reading.frame is not None:
             self.eyes.apply(reading.frame)
         anew = reading.frame is not None and reading.is_snapshot
-        if self.is_due or anew:
+        if (
+            self.is_due or anew or member.view is member.sight
+        ):  # who looks elsewhere sees other rows of its own
             private = mirror.private(member, None if anew else self.told)
             if private is not None:
                 self.eyes.apply(private.message())
