@@ -161,6 +161,7 @@ class MirroredRoom(ReadableRoom):
         except WireError:
             self._mark = NOWHERE
             self._reader.disturbed = True
+            self._reader.encoded.clear()
             raise
         self._know(update.facts, anew=update.since == ANYBODY)
         self._mark = update.mark
