@@ -15,6 +15,7 @@ from monkeytown import Entity, Input, angle, boolean, enum, fixed, sint, uint
 from monkeytown._core.batch import Batch, Seat, Seats
 from monkeytown._core.inputs import Layout, Queue
 from monkeytown._core.state import Table
+from monkeytown.errors import WireError
 from monkeytown.schema import describe_input
 
 
@@ -257,3 +258,67 @@ def test_what_is_no_field_is_no_column() -> None:
     assert (len(empty), list(empty.slots), len(empty.of(Table("dots", Dot, 1)))) == (0, [], 0)
     with pytest.raises(KeyError):
         empty.column("turn")
+
+
+@given(
+    numbers=st.sets(st.integers(0, 2**31 - 1), min_size=1, max_size=6),
+    turns=st.lists(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 2**32 - 1)), max_size=4), max_size=8),
+    lost=st.sets(st.integers(0, 8)),
+)
+def test_newest_inputs_are_learned_elsewhere_from_wherever_one_stands(
+    numbers: set[int], turns: list[list[tuple[int, int]]], lost: set[int]
+) -> None:
+    seats, elsewhere = Seats(), Seats()
+    order = sorted(numbers)
+    for number in order:
+        seats.add(Seat(number))
+    stands = 0
+    for now, turn in enumerate(turns, 1):
+        before = {number: found.input for number in order if (found := seats.get(number))}
+        for place, input in turn:
+            seat = seats.get(order[place % len(order)])
+            assert seat is not None
+            seat.input = input
+        after = {number: found.input for number in order if (found := seats.get(number))}
+        assert seats.note(now) is (now == 1 or before != after)
+        assert seats.note(now) is False
+        if now not in lost:
+            elsewhere.learn(seats.noted(stands))
+            stands = now
+            assert seats.noted(stands) == b""
+        everything = Seats()
+        everything.learn(seats.noted(0))
+        for number in order:
+            for other in (everything, *([elsewhere] if stands == now else [])):
+                known = other.get(number)
+                assert known is not None
+                assert known.input == after[number]
+
+
+def test_who_is_seated_anew_is_told_of_anew() -> None:
+    seats, seat = Seats(), Seat(5)
+    seats.add(seat)
+    seats.note(1)
+    assert not seats.note(2)
+    seats.add(seat)
+    assert seats.note(3)
+    assert seats.noted(2) == bytes((6, 0))
+    seats.remove(seat)
+    assert not seats.note(4)
+    assert seats.noted(0) == b""
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x00\x01",
+        b"\x01",
+        b"\x81",
+        b"\x01\xff\xff\xff\xff\x10",
+        b"\xff\xff\xff\xff\x0f\x01",
+        b"\x05\x01\x00\x02",
+    ],
+)
+def test_what_seats_have_not_noted_they_do_not_learn(data: bytes) -> None:
+    with pytest.raises(WireError):
+        Seats().learn(data)

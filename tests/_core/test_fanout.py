@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from monkeytown._core.batch import Seat, Seats
 from monkeytown._core.fanout import Group
 from monkeytown._core.frames import frame
 from monkeytown._core.inputs import Queue
@@ -383,3 +384,31 @@ class TestPositions:
         group.due(2, 1.0)
         group.flush()
         assert player.read() == [b"\x44\x01\x07"]
+
+
+@pytest.mark.parametrize("text", [False, True])
+def test_inputs_for_rules_that_run_elsewhere_are_acknowledged_once_those_have_seen_them(
+    make: Any, text: bool
+) -> None:
+    group, player, queue, seat = make.group(), make(text=text), Queue(LAYOUT), Seat(7)
+    group.add(player)
+    player.set_inputs(queue, 7, 0, 0)
+    player.relay(seat)
+    if not text:
+        player.receive(steer(1), steer(2))
+    player.seen(2)
+    group.due(1, 1.0)
+    assert group.flush() == 0
+    seats = Seats()
+    seats.add(seat)
+    for newest in (1, 2):
+        seats.learn(bytes((8, newest)))
+        group.due(1, 1.0)
+        assert group.flush() == 1
+        assert group.flush() == 0
+    said = b'{"type":"private","payload":{"input":%d}}' if text else b"\x44\x01%c"
+    assert player.read() == [said % 1, said % 2]
+    player.set_inputs(queue, 7, 0, 0)
+    seats.learn(bytes((8, 9)))
+    group.due(2, 1.0)
+    assert group.flush() == 0

@@ -1,7 +1,7 @@
-"""A room with copies, and readers at all of them, for the tests of feeds and mirrored rooms: they see what is.
+"""A room with copies, and readers at all of them: whatever happens, they see what is.
 
-Knows what a reader may rely on: rows as they are in the tick where it stands, its own entity, what only it sees. Must not
-know how a copy comes by any of it.
+Knows what a reader may rely on: rows as they are in the tick where it stands, its own entity, what only it sees. Must
+not know how a copy comes by any of it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ import msgspec
 
 from monkeytown import Entity, Game, Player, area, everything, fixed, ref, singleton, table, text, uint
 from monkeytown._core import delta
+from monkeytown.position import Position
 from monkeytown.room.checkpoint import going_on, unpacked
+from monkeytown.room.encoded import Encoding
 from monkeytown.room.feed import Feed, Update
 from monkeytown.room.member import Member
 from monkeytown.room.mirrored import MirroredRoom
@@ -274,8 +276,9 @@ class Copies:
         for name in [name for name, eyes in self.readers.items() if eyes.room is before]:
             eyes = self.readers[name]
             after = self.sit(name, here)
-            alike = eyes.position is not None and eyes.kind is after.kind and not here.is_disturbed
-            if alike and after.is_whole and not after.member.delay:
+            goes_on = eyes.position is not None and eyes.kind is after.kind and not here.is_disturbed
+            if goes_on and after.is_whole and not after.member.delay:
+                assert eyes.position is not None
                 assert here.decide(eyes.position, after.member).is_delta
                 after.eyes, after.position = eyes.eyes, eyes.position
             self.feed.follow(self.room.members[name])
@@ -335,6 +338,22 @@ class Copies:
         assert copy.position == self.room.position
         copy.reviewed.clear()
         self.applied += 1
+        for tick in (None, *self.random.sample(sorted(copy._stood), min(3, len(copy._stood)))):
+            base = None if tick is None else Position(copy.epoch, tick)
+            told = copy.read(base, encoding=Encoding.JSON)
+            expected = self.room.read(base, encoding=Encoding.JSON)
+            assert (told.reason, told.position) == (expected.reason, expected.position)
+            assert _plain(told.frame) == _plain(expected.frame)
+
+
+def _plain(frame: bytes | None) -> Any:
+    """A JSON state; those who are gone are in no order."""
+    if frame is None:
+        return None
+    message = msgspec.json.decode(frame)
+    for changed in message["payload"]["tables"].values():
+        changed.get("gone", []).sort()
+    return message
 
 
 def sent(update: Update) -> Update:

@@ -304,7 +304,7 @@ cdef class Connection(FrameReader):
         fill(&self._input_bucket, rate, burst)
 
     def relay(self, Seat seat not None) -> None:
-        """The rules run on another instance: the newest input that they have seen is the seat's, whatever was sent on.
+        """The rules run on another instance: the newest input that they have seen is the seat's, whatever was sent to them.
 
         Until `set_inputs` is called again; the client is told anew.
         """

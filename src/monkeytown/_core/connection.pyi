@@ -53,7 +53,7 @@ class Connection(FrameReader):
     def acknowledge(self, epoch: int | None, tick: int, number: int) -> bool: ...
     def seen(self, number: int) -> None: ...
     def relay(self, seat: Seat) -> None:
-        """The rules run on another instance: the newest input that they have seen is the seat's, whatever was sent on.
+        """The rules run on another instance: the newest input that they have seen is the seat's, whatever was sent to them.
 
         Until `set_inputs` is called again; the client is told anew.
         """

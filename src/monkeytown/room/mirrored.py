@@ -81,7 +81,7 @@ class MirroredRoom(ReadableRoom):
         made = cls(type(room.game), room_id=room.id, epoch=room.epoch, setup=room.setup)
         for member in room.members.values():
             made._keep_input(member)
-        made._know([fact_of(member, room.tables) for member in room.members.values()])
+            made._facts[member.number] = fact_of(member, room.tables)
         if delta.is_settled(room.tables):
             restore.restore(made.tables, dump.dump(room.tables))
             # It has been everywhere.
@@ -118,7 +118,7 @@ class MirroredRoom(ReadableRoom):
         member.input = 0 if known is None else known.input
         self._seats.add(member)
         if number in self._facts:
-            self._learn(member, self._facts[number], self._facts[number].entity_tick)
+            self._learn(member, self._facts[number])
             self.reviewed.discard(member)  # nothing has been described to it yet
         return member
 
@@ -161,10 +161,9 @@ class MirroredRoom(ReadableRoom):
         except WireError:
             self._mark = NOWHERE
             self._reader.disturbed = True
+            self._reader.encoded.clear()
             raise
-        if update.since == ANYBODY:
-            self._facts.clear()
-        self._know(update.facts)
+        self._know(update.facts, anew=update.since == ANYBODY)
         self._mark = update.mark
         return True
 
@@ -224,22 +223,31 @@ class MirroredRoom(ReadableRoom):
                 self._seats.add(member)
         self._seats.learn(update.inputs)
 
-    def _know(self, facts: Iterable[Fact]) -> None:
-        if len(self._facts) > MOST_KNOWN:
-            self._facts = {number: self._facts[number] for number in self._by_number if number in self._facts}
+    def _know(self, facts: list[Fact], *, anew: bool) -> None:
+        if not facts and not anew:
+            return
+        here = self._by_number
+        before = {number: self._facts[number] for number in here if number in self._facts}
+        if anew:
+            self._facts.clear()
+        elif len(self._facts) > MOST_KNOWN:
+            self._facts = before.copy()
         for fact in facts:
             self._facts[fact.player] = fact
-            member = self._by_number.get(fact.player)
-            if member is not None:
-                # It may have been told something else at any tick before this one.
-                self._learn(member, fact, self.tick)
+            if fact.player in here:
+                self._learn(here[fact.player], fact, before.get(fact.player))
 
-    def _learn(self, member: Member, fact: Fact, tick: int) -> None:
-        """What the owner says of a member. If its entity is another one, then since `tick`, as far as its readers know."""
+    def _learn(self, member: Member, fact: Fact, before: Fact | None = None) -> None:
+        """What the owner says of a member, and what it has said of it before."""
         player, sight = member.player, member.sight
         entity = self._row(fact.entity)
-        if _living(entity) is not _living(player._entity):
-            member.entity_tick = tick
+        if (
+            before is None
+            or before.entity_tick != fact.entity_tick
+            or _living(entity) is not _living(player._entity)
+        ):
+            # Its reader may have been told something else at any tick before this one.
+            member.entity_tick = self.tick
             self.touched.add(member)
         player._entity = member.entity = entity
         view = None if fact.delay is None else everything(delay=fact.delay)
