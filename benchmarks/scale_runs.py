@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.instances import Instance, Instances, free_port
+from tests.redis import HOW_TO_INSTALL, find
 
 import redis
 from benchmarks.load_run import answers, cpu_seconds
@@ -78,7 +79,9 @@ class RedisCosts:
 def redis_server(folder: Path) -> Iterator[tuple[int, int]]:
     """One that keeps nothing: gives (port, process id)."""
     port = free_port()
-    command = ["redis-server", "--port", str(port), "--save", "", "--appendonly", "no", "--bind", "127.0.0.1"]
+    program = find()
+    assert program is not None, HOW_TO_INSTALL
+    command = [str(program), "--port", str(port), "--save", "", "--appendonly", "no", "--bind", "127.0.0.1"]
     running = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=folder)
     try:
         deadline = time.monotonic() + 10

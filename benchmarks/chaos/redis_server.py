@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -17,10 +16,10 @@ from pathlib import Path
 
 import pytest
 from tests.instances import free_port
+from tests.redis import HOW_TO_INSTALL, find
 
 __all__ = ["RedisServer"]
 
-HOW_TO_INSTALL = "no redis-server found: apt-get install -y redis-server"
 PATIENCE = 10.0
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)
@@ -30,12 +29,12 @@ class RedisServer:
     """`redis-server`, which keeps nothing on disk, and ends with the thread that has started it."""
 
     def __init__(self, folder: Path) -> None:
-        program = shutil.which("redis-server")
+        program = find()
         if program is None:
             pytest.fail(HOW_TO_INSTALL)
         self.port = free_port()
         self._folder = folder
-        self._command = [program, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(folder)]
+        self._command = [str(program), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(folder)]
         self._command += ["--save", "", "--appendonly", "no"]
         self._process: subprocess.Popen[bytes] | None = None
 
