@@ -1,8 +1,8 @@
-"""What state frames do not say of tables: whose rows are, and what only their owners see. For copies of a room that serve readers.
+"""What state frames do not say of tables: whose rows are, and what only their owners see. For copies that serve readers.
 
-A supplement goes with the frame that leads to the same tick, is made from the tick that the frame starts from, and is applied
-behind it. What a copy then answers when it is asked for what is private is what the original answers, from every tick that the
-copy has stood at: players whose rows changed hands are named even if all is again as it was, and so are values.
+A supplement goes with the frame that leads to the same tick, is made from the tick that the frame starts from, and is
+applied behind it. What a copy then answers when it is asked for what is private is what the original answers, from every
+tick that the copy has stood at: players whose rows changed hands are named even if all is again as it was, and so are values.
 
 Only tables with owner-only fields have something to hide. Bytes are checked against the tables before they are used: whatever
 they are, there is a `WireError` or tables that can be used.
