@@ -7,6 +7,7 @@ from typing import Any
 from monkeytown import Entity, Game, Player, area, fixed, singleton, table, text, uint
 from monkeytown.position import Position
 from monkeytown.room.member import Member
+from monkeytown.room.readable import ReadableRoom
 from monkeytown.room.room import Room
 from tests.naive_reader import NaiveReader
 
@@ -43,7 +44,7 @@ class Meadow(Game):
 class Reader:
     """One player of a meadow, who reads it as a connection would, with the naive reader for eyes."""
 
-    def __init__(self, room: Room, member: Member) -> None:
+    def __init__(self, room: ReadableRoom, member: Member) -> None:
         self.room, self.member = room, member
         self.position: Position | None = None
         self.private_base: int | None = None

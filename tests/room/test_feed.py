@@ -307,7 +307,9 @@ def test_after_what_cannot_be_read_only_a_snapshot_helps(room: Room, feed: Feed,
     assert copy.mark == NOWHERE
     assert copy.is_disturbed
     assert copy.read(None).frame is None
-    assert not copy.apply(sent(feed.read(before)))
+    late = feed.read(before)
+    assert late is not None
+    assert not copy.apply(sent(late))
     bring(copy, feed)
     assert not copy.decide(stood, member).is_delta
     reader.read()

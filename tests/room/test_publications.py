@@ -9,7 +9,6 @@ import pytest
 from monkeytown import Entity, Game, Player, Refusal, table, uint
 from monkeytown.room.closing import ROOM_FAILED
 from monkeytown.room.publications import MAX_TOPIC, MOST_TOPICS, Publications
-from monkeytown.room.readable import ReadableRoom
 from monkeytown.room.room import Room
 
 
@@ -119,13 +118,3 @@ def test_what_a_game_says_of_seats() -> None:
     room = opened(Deaf)
     assert room.seat_seconds is None
     assert room.max_players == 0
-
-
-@pytest.mark.parametrize("name", ["members", "seat_seconds", "max_players"])
-def test_readable_rooms_say_for_themselves_who_is_in_them(name: str) -> None:
-    with pytest.raises(NotImplementedError):
-        getattr(ReadableRoom(), name)
-
-
-def test_readable_rooms_have_something_to_read() -> None:
-    assert ReadableRoom().is_readable

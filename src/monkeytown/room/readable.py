@@ -5,6 +5,7 @@ Knows the room's reader and its tables, and that there is nothing to read of rul
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,7 +27,7 @@ from monkeytown.schema import Schema
 __all__ = ["ReadableRoom"]
 
 
-class ReadableRoom:
+class ReadableRoom(ABC):
     """The reading side of a room, which makes these parts."""
 
     id: str
@@ -54,19 +55,19 @@ class ReadableRoom:
         return True
 
     @property
+    @abstractmethod
     def members(self) -> Mapping[str, Member]:
         """Those who read here by id, in the order in which they came. To be read only."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def seat_seconds(self) -> float | None:
         """How long a seat is kept for who has lost the connection; None: as long as the server says."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def max_players(self) -> int:
         """0: any number."""
-        raise NotImplementedError
 
     def describe(self, member: Member) -> dict[str, Any]:
         """The `schema` message for one player: docs/reference/wire.md, section 3."""
