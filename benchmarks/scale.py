@@ -138,6 +138,8 @@ class Fleet(NamedTuple):
     """What it takes."""
 
     instances: int
+    busy: float
+    """Of a core, on average."""
     busiest: float
     traffic: Traffic
     bus_bytes: float
@@ -181,17 +183,18 @@ def fleet(players: int, size: int, instances: int, stay: float, costs: Costs) ->
         rooms * (LEASES + CHECKPOINTS) + players * costs.puts + 2 * instances * LOOKS,
     )
     bus = (mirrored + mirrors) * costs.mirror_bytes + 2 * visiting * costs.input_bytes
-    return Fleet(instances, float((np.column_stack(columns) @ np.array(costs.of)).max()), asked, bus)
+    load = np.column_stack(columns) @ np.array(costs.of)
+    return Fleet(instances, float(load.mean()), float(load.max()), asked, bus)
 
 
 def needed(players: int, size: int, stay: float, costs: Costs) -> Fleet:
-    """The smallest fleet whose busiest instance is not too busy; more instances make more mirrors, so it is sought."""
+    """The smallest fleet whose instances are not too busy; more instances make more mirrors, so it is sought."""
     instances = max(1, players // 1000)
     while True:
         found = fleet(players, size, instances, stay, costs)
-        if found.busiest <= BUSY:
+        if found.busy <= BUSY:
             return found
-        instances = max(instances + 1, int(instances * min(found.busiest / BUSY, 2)))
+        instances = max(instances + 1, int(instances * min(found.busy / BUSY, 2)))
 
 
 def check(costs: Costs, seen: dict[str, Seen]) -> None:
@@ -220,17 +223,15 @@ def check(costs: Costs, seen: dict[str, Seen]) -> None:
 def tell(costs: Costs, players: int, size: int, core: float, gigabyte: float) -> None:
     """Prints what so many players take, together and in towns of their own."""
     print(f"\n{players:,} players in rooms of {size}, {TICKS} states and {INPUTS:g} inputs a second each")
-    print(
-        f"{'towns':>6}{'players':>10}{'at owner':>9}{'instances':>10}{'Redis':>7}{'bus Gbit/s':>11}{'out Gbit/s':>11}"
-    )
+    print(f"{'towns':>6}{'players':>10}{'at owner':>9}{'instances':>10}{'busiest':>8}", end="")
+    print(f"{'Redis':>8}{'bus Gbit/s':>11}{'out Gbit/s':>11}")
     for towns, stay in ((1, 0.0), (100, 0.0), (1, 1.0), (100, 1.0)):
         one = needed(players // towns, size, stay, costs)
         redis = one.traffic.cpu(costs.redis) / BUSY * towns
         instances, out = one.instances * towns, players * costs.player_bytes
         bus = one.bus_bytes * towns * 8 / 1e9
-        print(
-            f"{towns:>6}{players // towns:>10,}{stay:>9.0%}{instances:>10,}{redis:>7,.0f}{bus:>11,.1f}{out * 8 / 1e9:>11,.1f}"
-        )
+        print(f"{towns:>6}{players // towns:>10,}{stay:>9.0%}{instances:>10,}{one.busiest:>8.0%}", end="")
+        print(f"{redis:>8,.0f}{bus:>11,.1f}{out * 8 / 1e9:>11,.1f}")
         if core or gigabyte:
             month = (instances + redis) * core + out * SECONDS_A_MONTH / 1e9 * gigabyte
             print(f"{'':>6}a month at {core:g} a core and {gigabyte:g} a gigabyte to players: {month:,.0f}")
