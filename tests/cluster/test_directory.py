@@ -254,7 +254,6 @@ async def test_who_lost_a_room_cannot_end_it(town: Town) -> None:
 def record(instance: str, **more: object) -> InstanceRecord:
     about = {
         "name": "host:1",
-        "url": "ws://host:1",
         "games": ["jungle"],
         "players": 3,
         "rooms": 2,

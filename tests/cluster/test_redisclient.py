@@ -21,7 +21,7 @@ from tests.cluster.servers_for_directory import Server, free_port
 
 SOON = 1.2
 LEASE = Lease("beach", "ann", 1)
-RECORD = InstanceRecord("id", "host:1", "ws://host:1", [], 0, 0, 0.0)
+RECORD = InstanceRecord("id", "host:1", [], 0, 0, 0.0)
 EVERYTHING: dict[str, Callable[[RedisDirectory], Awaitable[Any]]] = {
     "claim": lambda directory: directory.claim("beach", "ann"),
     "renew": lambda directory: directory.renew("ann", [("beach", 1)]),

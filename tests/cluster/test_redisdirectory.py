@@ -30,7 +30,7 @@ async def town(server: Server) -> AsyncIterator[RedisTown]:
 
 
 def record(instance: str) -> InstanceRecord:
-    return InstanceRecord(instance, "host:1", "ws://host:1", ["jungle"], 0, 0, 0.0)
+    return InstanceRecord(instance, "host:1", ["jungle"], 0, 0, 0.0)
 
 
 async def fill(town: RedisTown, id_: str = "some-id") -> Lease:

@@ -44,7 +44,6 @@ class Instance:
         node = Node(
             id=f"instance-{number:03}",
             name=f"i{number}",
-            url="",
             host=self.host,
             sessions=self.sessions,
             directory=village.directory,

@@ -19,9 +19,7 @@ from tests.docs.pages import ROOT
 __all__ = ["DOCKERFILE", "NAMES", "PATHS", "ROOT", "kubernetes", "load", "variables_in"]
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
-NAMES = {variable(name) for name, _ in fields()} | {
-    f"MONKEYTOWN_{name}" for name in ("REDIS_URL", "PUBLIC_URL", "DRAIN_SECONDS", "INSTANCE_NAME")
-}
+NAMES = {variable(name) for name, _ in fields()}
 PATHS = {route.path for route in Health().routes}
 
 

@@ -56,9 +56,6 @@ LISTED = 200
 GONE_SECONDS = 3.0
 """An instance that is in no list and was not heard for so long is gone."""
 
-EVERYBODY = "all"
-"""The channel that every instance listens to."""
-
 
 class Cluster:
     """One instance among others: `monkeytown.runtime.elsewhere.Elsewhere` for its sessions."""
@@ -101,7 +98,6 @@ class Cluster:
         await node.directory.start()
         await node.bus.start()
         await node.courier.start()
-        node.courier.listen(EVERYBODY)
         node.sessions.elsewhere = self
         ticker = node.host.ticker
         before = ticker.before
@@ -175,7 +171,8 @@ class Cluster:
 
     def sent_away(self, player_id: str, code: int) -> None:
         self.roaming.sent_away(player_id)
-        self.node.courier.cast(EVERYBODY, SendAway(player_id, code))
+        for other in self.others:
+            self.node.courier.send(other.id, SendAway(player_id, code))
 
     def _sent_away(self, sender: str, said: SendAway) -> None:
         self.roaming.sent_away(said.player)
@@ -324,7 +321,6 @@ class Cluster:
         return InstanceRecord(
             id=node.id,
             name=node.name,
-            url=node.url,
             games=list(host.games),
             players=len(node.sessions),
             rooms=len(host.rooms),

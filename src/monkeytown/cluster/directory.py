@@ -80,7 +80,6 @@ class InstanceRecord(msgspec.Struct, frozen=True):
 
     id: str
     name: str
-    url: str
     games: list[str]
     players: int
     rooms: int

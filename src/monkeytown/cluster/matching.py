@@ -93,7 +93,7 @@ class Matching:
     async def _place(self, session: Session, game: str, full: set[str]) -> HostedRoom | Mirror:
         """A room of the game: where the player is already, where there is a seat, or a new one."""
         for find in (self._own, self._waiting):
-            found = await find(session, game)
+            found = await find(session, game, full)
             if isinstance(found, HostedRoom) and found.room.id not in full:
                 return found
             if not isinstance(found, str) or found in full:
@@ -104,7 +104,7 @@ class Matching:
                 full.add(found)  # it has ended meanwhile
         return await self._open(session, game)
 
-    async def _own(self, session: Session, game: str) -> str | None:
+    async def _own(self, session: Session, game: str, full: set[str]) -> str | None:
         """The room where the same player sits already, at another instance."""
         if session.identity is None:
             return None
@@ -115,25 +115,25 @@ class Matching:
         known = where is not None and where.instance != self._node.id and where.game == game
         return where.room if where is not None and known else None
 
-    async def _waiting(self, session: Session, game: str) -> HostedRoom | str | None:
+    async def _waiting(self, session: Session, game: str, full: set[str]) -> HostedRoom | str | None:
         """The public room that has waited longest for players, or its id if it is elsewhere."""
-        found = self._longest(session, game)
+        found = self._longest(session, game, full)
         if found is None:
             with suppress(DirectoryDown):
                 await self.hear_of_others()
-            found = self._longest(session, game)
+            found = self._longest(session, game, full)
         return found
 
-    def _longest(self, session: Session, game: str) -> HostedRoom | str | None:
+    def _longest(self, session: Session, game: str, full: set[str]) -> HostedRoom | str | None:
         best: tuple[float, HostedRoom | str] | None = None
         for hosted in self._node.host.waiting.of(game, ""):
-            if hosted.has_seats_for((session.id,)):
+            if hosted.room.id not in full and hosted.has_seats_for((session.id,)):
                 best = waiting_since(self._node, hosted), hosted
                 break
         for record in self.others:
             for room in record.waiting:
                 suits = room.game == game and not room.mode and room.seats and not record.draining
-                if suits and (best is None or room.since < best[0]):
+                if suits and room.room not in full and (best is None or room.since < best[0]):
                     best = room.since, room.room
         return None if best is None else best[1]
 

@@ -86,7 +86,6 @@ class Node:
         self,
         id: str,
         name: str,
-        url: str,
         host: Host,
         sessions: Sessions,
         directory: Directory,
@@ -96,7 +95,6 @@ class Node:
     ) -> None:
         self.id = id
         self.name = name
-        self.url = url
         self.host = host
         self.sessions = sessions
         self.directory = directory

@@ -5,6 +5,7 @@ Knows relays and what mirrors ask for; nothing of leases.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -302,7 +303,8 @@ class Owners:
 
     def _chat(self, instance: str, said: Chat) -> None:
         if (found := self._player(instance, said)) is not None:
-            found[0].chat(found[1], said.text)
+            with suppress(Refusal):  # the room has just ended: its players are told so
+                found[0].chat(found[1], said.text)
 
     def _act(self, instance: str, said: Act) -> None:
         if (found := self._player(instance, said)) is None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 import socket
 import threading
@@ -55,6 +56,8 @@ log = structlog.get_logger()
 BACKLOG = 4096
 # After the players have been told: for HTTP responses that are under way.
 GRACE_SECONDS = 3
+# From being asked to stop until the process ends whatever is still to be done: less than orchestrators wait.
+FORCED_SECONDS = 25.0
 
 
 class RunningServer:
@@ -109,8 +112,15 @@ class _Server(uvicorn.Server):
         self.up.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await self._on_stop(self._stop_listening)
-        await super().shutdown(sockets)
+        forced = threading.Timer(FORCED_SECONDS, os._exit, (1,))
+        forced.daemon = True
+        if self.takes_signals:
+            forced.start()
+        try:
+            await self._on_stop(self._stop_listening)
+            await super().shutdown(sockets)
+        finally:
+            forced.cancel()
 
     def _stop_listening(self) -> None:
         for server in self.servers:

@@ -49,7 +49,6 @@ def cluster_of(settings: Settings, host: Host, sessions: Sessions, front: Front)
     node = Node(
         id=id,
         name=settings.instance_name or f"{socket.gethostname()}:{settings.port}",
-        url="",
         host=host,
         sessions=sessions,
         directory=directory_of(settings),
