@@ -34,7 +34,7 @@ async def test_one_that_stops_does_not_wait_for_ever_for_others(monkeypatch: pyt
         done.append("players sent off")
 
     cluster: Any = SimpleNamespace(
-        draining=False,
+        matching=SimpleNamespace(draining=False),
         others=[],
         leases=["r"],
         handover=SimpleNamespace(empty=empty, send_off=send_off),
@@ -43,4 +43,4 @@ async def test_one_that_stops_does_not_wait_for_ever_for_others(monkeypatch: pyt
     async with asyncio.timeout(5):
         await Cluster.drain(cluster, lambda: done.append("not listening"))
     assert done == ["announced", "not listening", "players sent off"]
-    assert cluster.draining
+    assert cluster.matching.draining
