@@ -175,11 +175,11 @@ class TestAnInstanceThatStops:
     async def test_alone_leaves_its_rooms_to_whoever_comes_next(
         self, redis_url: str, tmp_path: Path, players: Players
     ) -> None:
-        with Instances(1, [GAME], redis_url, tmp_path / "first") as (one,):
+        with Instances(1, [GAME], redis_url, tmp_path / "first", redis_prefix="alone:") as (one,):
             ada, room = await players.join(one, "Ada")
             await steer(room)
             await until(lambda: dot(room, "Ada").steps == 10)
-            with Instances(1, [GAME], redis_url, tmp_path / "next") as (other,):
+            with Instances(1, [GAME], redis_url, tmp_path / "next", redis_prefix="alone:") as (other,):
                 ada.url = other.url
                 assert await in_thread(one.stop) == 0
                 await until(lambda: len(players.reconnected["Ada"]) == 2, seconds=15)
