@@ -36,7 +36,7 @@ AT_ONCE = 4
 """Rooms on their way at a time."""
 
 BATCHES = 10
-BATCH_SECONDS = 0.2
+BATCH_SECONDS = 0.1
 """Connections are asked to go in so many batches, each within so long, so that they do not all come at once elsewhere."""
 
 
