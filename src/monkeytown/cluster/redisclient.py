@@ -10,15 +10,14 @@ only within that time. A connection that is given up while a reply is due is clo
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from contextlib import suppress
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import structlog
 
 from monkeytown.cluster.directory import DirectoryDown
+from monkeytown.cluster.redisaddress import no_address, place_of, words
 from monkeytown.cluster.redisscripts import SOURCES
 from monkeytown.errors import StartError
 
@@ -35,10 +34,6 @@ TOGETHER = 25
 """How many commands are sent at once. Each takes the event loop about 15 µs, in which no room ticks."""
 OLDEST = 7
 NO_REDIS = f"older than Redis {OLDEST}, or no Redis"
-FORMS = "redis://user:password@host:port/0, rediss:// with TLS and options ssl_…, or unix://path"
-
-_DATABASE = re.compile(r"(/\d*)?", re.ASCII)
-
 Command = tuple[Any, ...]
 """A name, as of one word, and its arguments; EVALSHA with a hash out of `SOURCES`."""
 
@@ -49,7 +44,7 @@ class RedisClient:
     """Whatever is at `url`. Raises `StartError` for an address of another form, which is not repeated."""
 
     def __init__(self, url: str) -> None:
-        self.place = _place(url)
+        self.place = place_of(url)
         self.trouble = ""
         """Empty while it works, else one line for operators."""
         self._url = url
@@ -68,7 +63,7 @@ class RedisClient:
         try:
             self._client = self._single(redis.asyncio)
         except Exception:  # not why: the library may repeat what it cannot read
-            raise StartError(f"the address of Redis has one of these forms: {FORMS}") from None
+            raise no_address() from None
         try:
             await self._look(await self._greet(), redis.asyncio)
         except DirectoryDown as error:
@@ -107,7 +102,7 @@ class RedisClient:
             try:
                 self._client = self._cluster(library)
             except Exception as error:
-                raise StartError(f"{self.place} is a cluster: {_words(error)}") from error
+                raise StartError(f"{self.place} is a cluster: {words(error)}") from error
             self._is_cluster = True
 
     async def close(self) -> None:
@@ -200,12 +195,12 @@ class RedisClient:
         if isinstance(
             error, exceptions.AuthenticationError | exceptions.AuthenticationWrongNumberOfArgsError
         ):
-            return f"{self.place} refuses the user or the password: {_words(error)}"
+            return f"{self.place} refuses the user or the password: {words(error)}"
         if isinstance(error, exceptions.NoPermissionError):
-            return f"{self.place} refuses permission: {_words(error)}"
+            return f"{self.place} refuses permission: {words(error)}"
         if isinstance(error, exceptions.ReadOnlyError):
             return f"{self.place} is a replica, which takes no writes"
-        return f"{self.place}: {_words(error)}"
+        return f"{self.place}: {words(error)}"
 
     # ---- clients of the library ----
 
@@ -229,28 +224,3 @@ class RedisClient:
             "protocol": 2,
             "driver_info": None,
         }
-
-
-def _place(url: str) -> str:
-    """The address without user, password and options. Raises `StartError`, which does not repeat it."""
-    try:
-        parts = urlsplit(url)
-        if parts.scheme == "unix" and parts.path:
-            return f"unix://{parts.path}"
-        if (
-            parts.scheme not in ("redis", "rediss")
-            or not parts.hostname
-            or not _DATABASE.fullmatch(parts.path)
-        ):
-            raise ValueError
-        if any(not option.startswith("ssl_") for option in parse_qs(parts.query)):
-            raise ValueError
-        return f"{parts.scheme}://{parts.hostname}:{parts.port or 6379}"
-    except ValueError:
-        raise StartError(f"the address of Redis has one of these forms: {FORMS}") from None
-
-
-def _words(error: Exception) -> str:
-    """One line, without what a script's error says of itself."""
-    text = re.sub(r" script: [0-9a-f]{40}.*", "", " ".join(str(error).split()))
-    return text[:200] or type(error).__name__

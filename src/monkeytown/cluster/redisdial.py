@@ -6,13 +6,12 @@ Knows the redis library, which is an extra and is looked for only when it is nee
 from __future__ import annotations
 
 import asyncio
-import re
 import ssl
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple
-from urllib.parse import parse_qs, urlsplit
 
+from monkeytown.cluster.redisaddress import host_of, no_address, place_of, words
 from monkeytown.errors import StartError
 
 __all__ = ["Dial", "Node", "Trouble", "drop"]
@@ -21,9 +20,6 @@ CONNECT_SECONDS = 1.0
 """For a connection with all that is said before it can be used."""
 OLDEST = 7
 SLOTS = 16384
-FORMS = "redis://user:password@host:port/0, rediss:// with TLS and options ssl_…, or unix://path"
-
-_DATABASE = re.compile(r"(/\d*)?", re.ASCII)
 _SECRETLY_WRONG = ("WRONGPASS", "NOAUTH", "invalid password", "invalid username-password")
 
 
@@ -46,7 +42,7 @@ class Dial:
     another form, which is not repeated, and without the library."""
 
     def __init__(self, url: str, name: str) -> None:
-        self.place = _place(url)
+        self.place = place_of(url)
         self._name = name
         try:
             from redis.asyncio import connection
@@ -61,12 +57,12 @@ class Dial:
             self._options = options
             self._kind(**options)
         except Exception:  # not why: the library may repeat what it cannot read
-            raise StartError(f"the address of Redis has one of these forms: {FORMS}") from None
+            raise no_address() from None
 
     def place_of(self, node: Node) -> str:
         """As an operator knows it."""
         scheme = self.place.partition("://")[0]
-        return f"{scheme}://{_host(node.host)}:{node.port}" if node.host else self.place
+        return f"{scheme}://{host_of(node.host)}:{node.port}" if node.host else self.place
 
     async def connect(self, node: Node = Node()) -> Any:  # noqa: B008 - immutable
         """A connection that is ready. Raises what the library raises, or `TimeoutError`."""
@@ -153,22 +149,22 @@ class Dial:
             if isinstance(cause, ssl.SSLCertVerificationError):
                 return Trouble(f"{place}: its certificate is not trusted: {cause.verify_message}", True)
             if isinstance(cause, ssl.SSLError):
-                return Trouble(f"{place}: TLS failed: {cause.reason or _words(cause)}", True)
+                return Trouble(f"{place}: TLS failed: {cause.reason or words(cause)}", True)
         if isinstance(error, exceptions.NoPermissionError) or str(error).startswith("NOPERM"):
-            return Trouble(f"{place} refuses permission: {_words(error)}", True)
+            return Trouble(f"{place} refuses permission: {words(error)}", True)
         if isinstance(error, exceptions.AuthenticationError) or any(
             said in str(error) for said in _SECRETLY_WRONG
         ):
-            return Trouble(f"{place} refuses the user or the password: {_words(error)}", True)
+            return Trouble(f"{place} refuses the user or the password: {words(error)}", True)
         if isinstance(error, exceptions.InvalidResponse):
             return Trouble(f"{place} is no Redis", True)
         if isinstance(error, TimeoutError | exceptions.TimeoutError):
             return Trouble(f"{place} does not answer")
         for cause in causes:
             if isinstance(cause, OSError):
-                reason = cause.strerror or _words(cause)
+                reason = cause.strerror or words(cause)
                 return Trouble(f"{place} cannot be reached: {reason}")
-        return Trouble(f"{place}: {_words(error)}")
+        return Trouble(f"{place}: {words(error)}")
 
 
 async def drop(connection: Any) -> None:
@@ -184,31 +180,3 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
-
-
-def _place(url: str) -> str:
-    """The address without user, password and options. Raises `StartError`, which does not repeat it."""
-    try:
-        parts = urlsplit(url)
-        if parts.scheme == "unix" and parts.path:
-            return f"unix://{parts.path}"
-        if (
-            parts.scheme not in ("redis", "rediss")
-            or not parts.hostname
-            or not _DATABASE.fullmatch(parts.path)
-        ):
-            raise ValueError
-        if any(not option.startswith("ssl_") for option in parse_qs(parts.query)):
-            raise ValueError
-        return f"{parts.scheme}://{_host(parts.hostname)}:{parts.port or 6379}"
-    except ValueError:
-        raise StartError(f"the address of Redis has one of these forms: {FORMS}") from None
-
-
-def _host(name: str) -> str:
-    return f"[{name}]" if ":" in name else name
-
-
-def _words(error: BaseException) -> str:
-    """One line."""
-    return " ".join(str(error).split())[:200] or type(error).__name__
